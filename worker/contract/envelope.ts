@@ -1,0 +1,86 @@
+/**
+ * The envelope: all reports of one POST as one queue message, JSON text. Large ones carry a claim on an object that holds the records.
+ * The writer writes the newest version; the reader takes the current and the previous one and tells an unknown version from garbage,
+ * because the first must wait for a newer relay and the second never heals.
+ */
+import * as z from 'zod'
+import { EnvelopeId } from './envelope-id.ts'
+import { MAX_REPORTS } from './limits.ts'
+import { DatahubId, TopicName } from './names.ts'
+
+/** One report: at most one of `value` (text) and `base64` (bytes); neither is a null value. Header values are text. */
+export const EnvelopeRecord = z.strictObject({
+  key: z.string().optional(),
+  value: z.string().optional(),
+  base64: z.base64().optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+})
+export type EnvelopeRecord = z.infer<typeof EnvelopeRecord>
+
+export const EnvelopeRecords = z.array(EnvelopeRecord).min(1).max(MAX_REPORTS)
+export type EnvelopeRecords = z.infer<typeof EnvelopeRecords>
+
+/** First 4 bytes of the SHA-256 of a keyed POST's raw body, hex. */
+export const BodyDigest = z.string().regex(/^[0-9a-f]{8}$/)
+export type BodyDigest = z.infer<typeof BodyDigest>
+
+/** Where the records of a large envelope are: the object is the UTF-8 JSON of an `EnvelopeRecords`, its name ends in its SHA-256. */
+export const Claim = z.strictObject({
+  object: z.string().regex(/^[A-Za-z0-9_-]{16}-[0-9a-f]{64}$/),
+  bytes: z.int().positive(),
+  count: z.int().min(1).max(MAX_REPORTS),
+})
+export type Claim = z.infer<typeof Claim>
+
+const envelopeHead = {
+  v: z.literal(1),
+  id: EnvelopeId,
+  datahub: DatahubId,
+  topic: TopicName,
+  /** When the edge accepted the POST, Unix ms. */
+  received: z.int().positive(),
+  /** Only with an idempotency key. */
+  digest: BodyDigest.optional(),
+  /** W3C trace context of the POST: https://www.w3.org/TR/trace-context/ */
+  traceparent: z.string().max(128).optional(),
+}
+
+export const Envelope = z.union([
+  z.strictObject({ ...envelopeHead, records: EnvelopeRecords }),
+  z.strictObject({ ...envelopeHead, claim: Claim }),
+])
+export type Envelope = z.infer<typeof Envelope>
+
+export type DecodedEnvelope =
+  | { status: 'ok'; envelope: Envelope }
+  /** A version that this build does not know: not poison, a newer relay will read it. */
+  | { status: 'unknown_version' }
+  | { status: 'undecodable'; problem: string }
+
+export function encodeEnvelope(envelope: Envelope): string {
+  return JSON.stringify(envelope)
+}
+
+/** Total: never throws. */
+export function decodeEnvelope(text: string): DecodedEnvelope {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    return { status: 'undecodable', problem: 'not JSON' }
+  }
+  const parsed = Envelope.safeParse(json)
+  if (parsed.success) return { status: 'ok', envelope: parsed.data }
+  if (Versioned.safeParse(json).success) return { status: 'unknown_version' }
+  return { status: 'undecodable', problem: z.prettifyError(parsed.error) }
+}
+
+const Versioned = z.object({ v: z.int().min(2) })
+
+export function recordCount(envelope: Envelope): number {
+  return 'records' in envelope ? envelope.records.length : envelope.claim.count
+}
+
+export function claimObjectName(id: EnvelopeId, sha256Hex: string): string {
+  return `${id}-${sha256Hex}`
+}
