@@ -1,0 +1,39 @@
+/**
+ * What the data plane knows of tasks and credentials. The directory answers from an isolate cache over the registry object: an entry is
+ * fresh for 5 s, refreshed in the background after that, and never served when older than 15 s.
+ */
+import type { DatahubId, InstanceId, TopicName } from '#contract'
+
+export const SCOPES = ['send', 'query', 'manage'] as const
+export type Scope = (typeof SCOPES)[number]
+
+export interface Credential {
+  secretId: string
+  /** Live secrets, plain; more than one only while a secret is being rotated. Never logged. */
+  secretKeys: readonly string[]
+  scopes: readonly Scope[]
+  datahubs: 'all' | readonly DatahubId[]
+}
+
+/** Tencent's task states: -1 create failed, 0 creating, 1 running, 2 deleting, 3 deleted, 4 delete failed, 5 pausing, 6 paused,
+ * 7 pause failed, 8 resuming, 9 resume failed. */
+export type TaskStatus = -1 | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
+
+export interface Task {
+  datahub: DatahubId
+  taskId: string
+  name: string
+  instance: InstanceId
+  topic: TopicName
+  status: TaskStatus
+}
+
+export interface Directory {
+  /** undefined: forged (refused by its MAC, before any look-up), unknown, or disabled. */
+  findCredential(secretId: string): Promise<Credential | undefined>
+  findTask(datahub: string): Promise<Task | undefined>
+}
+
+export function mayUse(credential: Credential, scope: Scope, datahub: DatahubId): boolean {
+  return credential.scopes.includes(scope) && (credential.datahubs === 'all' || credential.datahubs.includes(datahub))
+}

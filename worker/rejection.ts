@@ -1,0 +1,32 @@
+/**
+ * Why a request is refused: one tagged union for the whole worker. Each boundary has one exhaustive table from here to its wire form:
+ * `problem.ts` (RFC 9457 for REST) and `tencent/error.ts` (Tencent's envelope for `/`). Paths are dotted with zero-based indexes, as the
+ * client wrote them (`reports.3.value`, `Message.3.Body`). Nothing here quotes a secret.
+ */
+export type Rejection =
+  | { reason: 'body_too_large'; limit: number }
+  | { reason: 'not_utf8' }
+  | { reason: 'invalid_json'; problem: string }
+  | { reason: 'unsupported_media_type'; expected: string }
+  /** Wrong JSON type. `hint` says what to do instead. */
+  | { reason: 'invalid_type'; path: string; expected: string; hint?: string }
+  | { reason: 'missing'; path: string }
+  | { reason: 'unknown_field'; path: string }
+  /** Right type, value not allowed: a count, a size, a name, a number. `problem` is a sentence that names the limit. */
+  | { reason: 'invalid_value'; path: string; problem: string }
+  /** No credentials, or none that this route takes. */
+  | { reason: 'unauthenticated'; problem: string }
+  /** The credential is real, but may not do this. */
+  | { reason: 'forbidden'; problem: string }
+  | { reason: 'datahub_not_found'; datahub: string }
+  /** `state` is Tencent's word: suspended, creating, failed, deleting. */
+  | { reason: 'task_not_running'; datahub: string; state: string }
+  | { reason: 'receipt_not_valid' }
+  | { reason: 'conflict'; problem: string }
+  | { reason: 'route_not_found' }
+  | { reason: 'method_not_allowed'; allow: string }
+  /** The queue or the object store did not confirm: it may or may not have been taken. */
+  | { reason: 'not_confirmed' }
+  /** A part of Edgehub that this request needs can't be reached now. */
+  | { reason: 'unavailable'; retryAfterSeconds: number }
+  | { reason: 'internal' }
