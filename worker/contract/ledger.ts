@@ -8,7 +8,12 @@ import { Outcome } from './outcome.ts'
 
 export const LedgerRecord = z.union([
   z.strictObject({ v: z.literal(1), claim: z.strictObject({ relay: z.string(), at: z.int() }) }),
-  z.strictObject({ v: z.literal(1), batch: z.array(z.tuple([EnvelopeId, Outcome])).min(1) }),
+  z.strictObject({
+    v: z.literal(1),
+    batch: z.array(z.tuple([EnvelopeId, Outcome])),
+    /** Queue messages that are no envelopes and went to the dead letters raw, by the queue's message id. */
+    raw: z.array(z.string().max(64)).optional(),
+  }),
 ])
 export type LedgerRecord = z.infer<typeof LedgerRecord>
 

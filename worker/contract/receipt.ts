@@ -12,6 +12,9 @@ import type { BodyDigest } from './envelope.ts'
 
 export type Receipt = string & { readonly __receipt: unique symbol }
 
+/** A Web Crypto HMAC key; the name of its type differs between the two runtimes. */
+export type ReceiptKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>
+
 export interface ReceiptFields {
   /** Unix ms, below 2^44. */
   accepted: number
@@ -26,12 +29,12 @@ const RECEIPT_BYTES = 32
 const SIGNED_BYTES = 26
 const MAX_ACCEPTED = 2 ** 44
 
-export async function importReceiptKey(secret: string): Promise<CryptoKey> {
+export async function importReceiptKey(secret: string): Promise<ReceiptKey> {
   return crypto.subtle.importKey('raw', new TextEncoder().encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
 }
 
 /** @throws RangeError for fields that don't fit */
-export async function mintReceipt(fields: ReceiptFields, key: CryptoKey): Promise<Receipt> {
+export async function mintReceipt(fields: ReceiptFields, key: ReceiptKey): Promise<Receipt> {
   const { accepted, index, count } = fields
   if (!(accepted >= 0 && accepted < MAX_ACCEPTED && index >= 0 && index < 65_536 && count > 0 && count < 65_536)) {
     throw new RangeError(`receipt fields out of range: ${accepted} ${index} ${count}`)
@@ -49,7 +52,7 @@ export async function mintReceipt(fields: ReceiptFields, key: CryptoKey): Promis
 }
 
 /** The fields, or undefined when no key signed this text. With two keys, rotation loses no receipt. */
-export async function openReceipt(text: string, keys: readonly CryptoKey[]): Promise<ReceiptFields | undefined> {
+export async function openReceipt(text: string, keys: readonly ReceiptKey[]): Promise<ReceiptFields | undefined> {
   const bytes = fromBase64url(text, RECEIPT_BYTES)
   if (!bytes) return undefined
   let valid = false
@@ -67,7 +70,7 @@ export async function openReceipt(text: string, keys: readonly CryptoKey[]): Pro
   }
 }
 
-async function mac(bytes: Uint8Array<ArrayBuffer>, key: CryptoKey): Promise<Uint8Array> {
+async function mac(bytes: Uint8Array<ArrayBuffer>, key: ReceiptKey): Promise<Uint8Array> {
   const full = await crypto.subtle.sign('HMAC', key, bytes.slice(0, SIGNED_BYTES))
   return new Uint8Array(full, 0, RECEIPT_BYTES - SIGNED_BYTES)
 }

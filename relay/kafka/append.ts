@@ -1,0 +1,140 @@
+/**
+ * Appends records to partitions: splits them into record batches, sends them leader by leader, and judges each partition's answer on its
+ * own. A batch that is refused for what is in it is halved until the records to blame stand alone. It never repeats a request whose
+ * answer is missing: that is thrown to the lane, which is then in doubt.
+ */
+import { Code } from './codes.ts'
+import { errorName, type LaneMessage } from './kafkajs.ts'
+
+export interface Append {
+  topic: string
+  partition: number
+  messages: LaneMessage[]
+}
+
+export type AppendResult =
+  | { status: 'stored'; offset: bigint }
+  | { status: 'refused'; reason: 'record_too_large' | 'invalid_record' }
+
+/** One record batch for one partition. */
+export interface ProduceCall extends Append {
+  /** The broker refused the records' own timestamps. */
+  stampNow: boolean
+}
+
+export type ProduceAnswer = { code: 0; baseOffset: bigint } | { code: number; baseOffset?: never }
+
+export interface AppendDeps {
+  leaderOf(append: Append): number
+  /** One Produce request: at most one call a partition; one answer a call, in order. Throws when an answer is missing. */
+  produce(leader: number, calls: readonly ProduceCall[], timestamp: number): Promise<ProduceAnswer[]>
+  maxBatchBytes: number
+  now(): number
+}
+
+/** Record attributes, lengths, deltas and the header that names the report, generously. */
+const RECORD_OVERHEAD_BYTES = 100
+
+interface Chunk {
+  from: number
+  to: number
+  stampNow: boolean
+}
+
+interface Lot {
+  append: Append
+  /** Still to be sent, in order. */
+  chunks: Chunk[]
+  results: AppendResult[]
+}
+
+/** Results stand in the order of the appends, and of the messages in each. */
+export async function appendAll(appends: readonly Append[], deps: AppendDeps): Promise<AppendResult[][]> {
+  const lots = appends.map((append): Lot => ({ append, chunks: split(append.messages, deps.maxBatchBytes), results: [] }))
+  const byLeader = Map.groupBy(lots, (lot) => deps.leaderOf(lot.append))
+  // All of them end before any error is reported: no request may still be under way when the lane is closed.
+  const ended = await Promise.allSettled([...byLeader].map(([leader, of]) => appendToLeader(leader, of, deps)))
+  for (const end of ended) if (end.status === 'rejected') throw end.reason
+  return lots.map((lot) => lot.results)
+}
+
+async function appendToLeader(leader: number, lots: readonly Lot[], deps: AppendDeps): Promise<void> {
+  for (;;) {
+    const round = lots.flatMap((lot) => {
+      const chunk = lot.chunks.shift()
+      return chunk ? [{ lot, chunk }] : []
+    })
+    if (round.length === 0) return
+    const answers = await deps.produce(
+      leader,
+      round.map(({ lot, chunk }) => ({
+        topic: lot.append.topic,
+        partition: lot.append.partition,
+        messages: lot.append.messages.slice(chunk.from, chunk.to),
+        stampNow: chunk.stampNow,
+      })),
+      deps.now(),
+    )
+    for (const [i, { lot, chunk }] of round.entries()) take(lot, chunk, answers[i])
+  }
+}
+
+function take(lot: Lot, chunk: Chunk, answer: ProduceAnswer | undefined): void {
+  if (answer?.baseOffset !== undefined) {
+    for (let i = chunk.from; i < chunk.to; i++) {
+      lot.results[i] = { status: 'stored', offset: answer.baseOffset + BigInt(i - chunk.from) }
+    }
+    return
+  }
+  switch (answer?.code) {
+    case Code.MESSAGE_TOO_LARGE:
+      blame(lot, chunk, 'record_too_large')
+      return
+    case Code.INVALID_RECORD:
+      blame(lot, chunk, 'invalid_record')
+      return
+    case Code.INVALID_TIMESTAMP:
+      // The accept time is what a record should carry, but arriving with another time beats not arriving.
+      if (chunk.stampNow) blame(lot, chunk, 'invalid_record')
+      else lot.chunks.unshift({ ...chunk, stampNow: true })
+      return
+    default: {
+      const code = answer?.code ?? Code.UNKNOWN_TO_KAFKAJS
+      const error = new Error(`${errorName(code)} for ${lot.append.topic}/${lot.append.partition}`)
+      throw Object.assign(error, { code })
+    }
+  }
+}
+
+function blame(lot: Lot, chunk: Chunk, reason: 'record_too_large' | 'invalid_record'): void {
+  const { from, to, stampNow } = chunk
+  if (to - from === 1) {
+    lot.results[from] = { status: 'refused', reason }
+    return
+  }
+  const middle = (from + to) >> 1
+  lot.chunks.unshift({ from, to: middle, stampNow }, { from: middle, to, stampNow })
+}
+
+function split(messages: readonly LaneMessage[], maxBytes: number): Chunk[] {
+  const chunks: Chunk[] = []
+  let from = 0
+  let bytes = 0
+  for (const [i, message] of messages.entries()) {
+    const size = sizeOf(message)
+    if (i > from && bytes + size > maxBytes) {
+      chunks.push({ from, to: i, stampNow: false })
+      from = i
+      bytes = 0
+    }
+    bytes += size
+  }
+  if (messages.length > from) chunks.push({ from, to: messages.length, stampNow: false })
+  return chunks
+}
+
+function sizeOf(message: LaneMessage): number {
+  let bytes = RECORD_OVERHEAD_BYTES + (message.key?.length ?? 0) + (message.value?.length ?? 0)
+  for (const [name, value] of Object.entries(message.headers ?? {})) bytes += name.length + String(value).length
+  return bytes
+}

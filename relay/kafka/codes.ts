@@ -1,0 +1,31 @@
+/** Kafka's error codes that the relay tells apart: https://kafka.apache.org/protocol#protocol_error_codes */
+export const Code = {
+  NONE: 0,
+  UNKNOWN_TOPIC_OR_PARTITION: 3,
+  LEADER_NOT_AVAILABLE: 5,
+  MESSAGE_TOO_LARGE: 10,
+  COORDINATOR_LOAD_IN_PROGRESS: 14,
+  COORDINATOR_NOT_AVAILABLE: 15,
+  NOT_COORDINATOR: 16,
+  INVALID_TOPIC: 17,
+  TOPIC_AUTHORIZATION_FAILED: 29,
+  INVALID_TIMESTAMP: 32,
+  INVALID_PRODUCER_EPOCH: 47,
+  INVALID_TXN_STATE: 48,
+  INVALID_PRODUCER_ID_MAPPING: 49,
+  CONCURRENT_TRANSACTIONS: 51,
+  OPERATION_NOT_ATTEMPTED: 55,
+  INVALID_RECORD: 87,
+  /** kafkajs's own, for every code that it does not know. */
+  UNKNOWN_TO_KAFKAJS: -99,
+} as const
+
+/** Another owner has initialised the transactional id after this one did. */
+export function isFenced(code: number | undefined): boolean {
+  return (
+    code === Code.INVALID_PRODUCER_EPOCH ||
+    code === Code.INVALID_TXN_STATE ||
+    code === Code.INVALID_PRODUCER_ID_MAPPING ||
+    code === Code.UNKNOWN_TO_KAFKAJS
+  )
+}

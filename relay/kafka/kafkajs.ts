@@ -1,0 +1,202 @@
+/**
+ * The only door to kafkajs, and to the parts of it that it does not export: its cluster and broker objects, the protocol's request and
+ * response pairs, its batch reader. Those parts are sound; its producer is not (docs/decisions/0002), and nothing in the relay uses it.
+ *
+ * Deep access is safe because the version is pinned, and asserted before anything is touched. The timer patch stops an endless 1 ms loop
+ * on every idle connection (kafkajs issues 1751 and 1704).
+ */
+import { createRequire } from 'node:module'
+import type { Admin, ISocketFactory, Kafka as KafkaClient, KafkaConfig, Message } from 'kafkajs'
+
+const KAFKAJS_VERSION = '2.2.4'
+const require = createRequire(import.meta.url)
+
+export type ApiName =
+  | 'Produce'
+  | 'Fetch'
+  | 'Metadata'
+  | 'AddPartitionsToTxn'
+  | 'EndTxn'
+  | 'InitProducerId'
+  | 'DescribeConfigs'
+
+interface RequestPair {
+  request: unknown
+  response: { decode(raw: unknown): Promise<unknown>; parse(decoded: unknown): Promise<unknown> }
+}
+
+/** kafkajs's Broker, as far as the relay uses it. */
+export interface Broker {
+  nodeId: number
+  lookupRequest(apiKey: number, definition: unknown): (args: unknown) => RequestPair
+  connectionPool: { send(pair: RequestPair): Promise<unknown> }
+  fetch(args: unknown): Promise<FetchResponse>
+  listOffsets(args: unknown): Promise<ListOffsetsResponse>
+}
+
+/** kafkajs's Cluster, as far as the relay uses it. */
+export interface Cluster {
+  connect(): Promise<void>
+  disconnect(): Promise<void>
+  addTargetTopic(topic: string): Promise<void>
+  refreshMetadata(): Promise<void>
+  findBroker(to: { nodeId: number }): Promise<Broker>
+  findGroupCoordinator(of: { groupId: string; coordinatorType: number }): Promise<Broker>
+  findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>
+  brokerPool: { findConnectedBroker(): Promise<Broker>; brokers: Record<string, Broker> }
+}
+
+export interface FetchedPartition {
+  partition: number
+  errorCode: number
+  highWatermark: string
+  lastStableOffset: string
+  messages: unknown[]
+}
+
+export interface FetchResponse {
+  responses: { topicName: string; partitions: FetchedPartition[] }[]
+}
+
+interface ListOffsetsResponse {
+  responses: { topic: string; partitions: { partition: number; offset: string }[] }[]
+}
+
+export interface FetchedMessage {
+  offset: string
+  key: Buffer | null
+  value: Buffer | null
+}
+
+interface FetchedBatch {
+  messages: FetchedMessage[]
+  lastOffset(): string
+}
+
+/** What the relay gives a record to kafkajs's encoder as. */
+export interface LaneMessage extends Pick<Message, 'headers'> {
+  key: Buffer | null
+  value: Buffer | null
+  /** Unix ms. */
+  timestamp: number
+}
+
+interface Internals {
+  requests: Record<ApiName, unknown>
+  apiKeys: Record<ApiName, number>
+  Batch: new (topic: string, fetchOffset: string, data: FetchedPartition) => FetchedBatch
+  createErrorFromCode(code: number): Error & { type: string; code: number }
+}
+
+export interface KafkaSettings {
+  brokers: string[]
+  clientId: string
+  ssl?: NonNullable<KafkaConfig['ssl']>
+  sasl?: NonNullable<KafkaConfig['sasl']>
+  /** Tests put faults on the wire with it. */
+  socketFactory?: ISocketFactory
+}
+
+/** Longest wait for one answer of a broker. Above the produce time-out, below the transaction time-out. */
+export const REQUEST_TIMEOUT_MS = 5_000
+const CONNECTION_TIMEOUT_MS = 5_000
+const METADATA_MAX_AGE_MS = 300_000
+
+const loaded = load()
+
+function load(): { Kafka: typeof KafkaClient; logLevel: { NOTHING: number }; internals: Internals } {
+  const { version } = require('kafkajs/package.json') as { version: string }
+  if (version !== KAFKAJS_VERSION) {
+    throw new Error(`kafkajs ${version} is installed; the relay reaches into ${KAFKAJS_VERSION} and was proved with that version only`)
+  }
+  patchTimer()
+  const kafkajs = require('kafkajs') as { Kafka: typeof KafkaClient; logLevel: { NOTHING: number } }
+  return {
+    ...kafkajs,
+    internals: {
+      requests: (require('kafkajs/src/protocol/requests') as { requests: Record<ApiName, unknown> }).requests,
+      apiKeys: require('kafkajs/src/protocol/requests/apiKeys') as Record<ApiName, number>,
+      Batch: require('kafkajs/src/consumer/batch') as Internals['Batch'],
+      createErrorFromCode: (require('kafkajs/src/protocol/error') as Pick<Internals, 'createErrorFromCode'>).createErrorFromCode,
+    },
+  }
+}
+
+interface RequestQueue {
+  throttleCheckTimeoutId: NodeJS.Timeout | null
+  throttledUntil: number
+  pending: unknown[]
+  checkPendingRequests(): void
+  scheduleCheckPendingRequests(): void
+}
+
+/**
+ * kafkajs arms a timer with a negative delay whenever nothing is pending; Node fires it after 1 ms and it arms itself again, for ever.
+ * Nothing is lost without that timer: a push arms it, and every response checks the queue anyway.
+ */
+function patchTimer(): void {
+  const queue = (require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue }).prototype
+  const pendingCheckMs = 10
+  queue.scheduleCheckPendingRequests = function scheduleCheckPendingRequests(this: RequestQueue) {
+    if (this.throttleCheckTimeoutId || this.pending.length === 0) return
+    const wait = Math.max(this.throttledUntil - Date.now(), 0) || pendingCheckMs
+    this.throttleCheckTimeoutId = setTimeout(() => {
+      this.throttleCheckTimeoutId = null
+      this.checkPendingRequests()
+    }, wait)
+  }
+}
+
+function createKafka(settings: KafkaSettings): KafkaClient {
+  return new loaded.Kafka({
+    ...settings,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    enforceRequestTimeout: true,
+    retry: { initialRetryTime: 10, maxRetryTime: 500, retries: 8 },
+    // What kafkajs would log, the relay knows from the error and logs once, with its own context.
+    logLevel: loaded.logLevel.NOTHING,
+  })
+}
+
+export function createAdmin(settings: KafkaSettings): Admin {
+  return createKafka(settings).admin()
+}
+
+/** A cluster object of its own: its own connections and metadata, dropped whole at the first doubt. */
+export function createCluster(settings: KafkaSettings): Cluster {
+  const kafka = createKafka(settings)
+  const symbol = Object.getOwnPropertySymbols(kafka).find((s) => String(s).includes('createCluster'))
+  if (!symbol) throw new Error('kafkajs has no createCluster')
+  const create = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol]
+  if (!create) throw new Error('kafkajs has no createCluster')
+  return create.call(kafka, { allowAutoTopicCreation: false, metadataMaxAge: METADATA_MAX_AGE_MS, isolationLevel: 1 })
+}
+
+/**
+ * Sends one request and returns the whole decoded answer. kafkajs's own `parse` would throw the first partition's error for all of them;
+ * here each partition's code is the caller's to judge. Nothing is retried.
+ */
+export async function raw<T>(broker: Broker, api: ApiName, args: unknown): Promise<T> {
+  const { internals } = loaded
+  const { request, response } = broker.lookupRequest(internals.apiKeys[api], internals.requests[api])(args)
+  const pair = { request, response: { decode: response.decode, parse: async (decoded: unknown) => decoded } }
+  return (await broker.connectionPool.send(pair)) as T
+}
+
+/** The read_committed messages of a fetched partition, without control records, and the last offset that the fetch covered. */
+export function readBatch(topic: string, fetchOffset: string, data: FetchedPartition): { messages: FetchedMessage[]; last: bigint } {
+  const batch = new loaded.internals.Batch(topic, fetchOffset, data)
+  return { messages: batch.messages, last: BigInt(batch.lastOffset()) }
+}
+
+/** Kafka's name for an error code, for logs and messages. */
+export function errorName(code: number): string {
+  return loaded.internals.createErrorFromCode(code).type
+}
+
+/** The protocol error code that kafkajs put on an error, if any. */
+export function errorCode(error: unknown): number | undefined {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+  return typeof code === 'number' ? code : undefined
+}

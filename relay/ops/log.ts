@@ -1,0 +1,17 @@
+/** Structured logs: one JSON line each, a sentence and its data. Written at once, so that a kill loses none. */
+import { destination, pino, type Logger } from 'pino'
+
+export type { Logger }
+
+export function createLogger(level: string, relay: string): Logger {
+  return pino(
+    {
+      level,
+      base: { relay },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: ['*.token', '*.password', '*.authorization'], censor: '(redacted)' },
+    },
+    destination({ dest: 1, sync: true }),
+  )
+}

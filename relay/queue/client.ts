@@ -1,0 +1,121 @@
+/**
+ * One queue over Cloudflare's HTTP pull API. It pulls, acks and gives back; it knows no envelopes. Every call has a time limit, and an
+ * answer that is not the documented one is an error, never an empty pull.
+ */
+import type { Pool } from 'undici'
+import type * as z from 'zod'
+import { MAX_PULL_MESSAGES, MAX_RETRY_DELAY_SECONDS } from '#contract'
+import { AckResponse, ErrorResponse, PullResponse } from './wire.ts'
+
+export interface Lease {
+  leaseId: string
+  /** The queue's own id of the message. */
+  messageId: string
+  body: Buffer
+  attempts: number
+  /** When the queue took the message, Unix ms. */
+  queued: number
+}
+
+export interface QueueClient {
+  /** @throws QueueError */
+  pull(): Promise<Lease[]>
+  /** Acks, and gives back with a delay. @throws QueueError */
+  settle(acks: readonly string[], retries: readonly { leaseId: string; delaySeconds: number }[]): Promise<void>
+}
+
+export interface QueueClientOptions {
+  pool: Pool
+  accountId: string
+  queueId: string
+  token: string
+  /** How long a pulled message is kept from others, ms. */
+  leaseMs: number
+}
+
+export class QueueError extends Error {
+  override readonly name = 'QueueError'
+  readonly status: number | undefined
+  /** The server's Retry-After, ms. */
+  readonly retryAfterMs: number | undefined
+  constructor(message: string, options: { status?: number; retryAfterMs?: number | undefined; cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.status = options.status
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+const CALL_TIMEOUT_MS = 15_000
+
+export function createQueueClient({ pool, accountId, queueId, token, leaseMs }: QueueClientOptions): QueueClient {
+  const path = `/client/v4/accounts/${accountId}/queues/${queueId}/messages`
+
+  async function call<T>(name: 'pull' | 'ack', body: unknown, schema: z.ZodType<T>): Promise<T> {
+    let status: number
+    let text: string
+    let retryAfter: string | undefined
+    try {
+      const response = await pool.request({
+        method: 'POST',
+        path: `${path}/${name}`,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        headersTimeout: CALL_TIMEOUT_MS,
+        bodyTimeout: CALL_TIMEOUT_MS,
+      })
+      status = response.statusCode
+      retryAfter = response.headers['retry-after']?.toString()
+      text = await response.body.text()
+    } catch (cause) {
+      throw new QueueError(`${name}: the queue API can't be reached`, { cause })
+    }
+    const json = parseJson(text)
+    if (status !== 200) {
+      const said = ErrorResponse.safeParse(json).data?.errors.map((e) => `${e.message} (${e.code ?? '-'})`).join(', ')
+      const retryAfterMs = retryAfter !== undefined && /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : undefined
+      throw new QueueError(`${name}: the queue API answers ${status}${said ? `, ${said}` : ''}`, { status, retryAfterMs })
+    }
+    const parsed = schema.safeParse(json)
+    if (!parsed.success) throw new QueueError(`${name}: the queue API answers something else than documented`, { status, cause: parsed.error })
+    return parsed.data
+  }
+
+  return {
+    async pull() {
+      const { result } = await call('pull', { batch_size: MAX_PULL_MESSAGES, visibility_timeout_ms: leaseMs }, PullResponse)
+      return result.messages.map((message): Lease => ({
+        leaseId: message.lease_id,
+        messageId: message.id,
+        body: Buffer.from(message.body, isPlain(message.metadata) ? 'utf8' : 'base64'),
+        attempts: message.attempts,
+        queued: message.timestamp_ms,
+      }))
+    },
+    async settle(acks, retries) {
+      const calls = Math.ceil(Math.max(acks.length, retries.length) / MAX_PULL_MESSAGES)
+      for (let i = 0; i < calls; i++) {
+        const part = [i * MAX_PULL_MESSAGES, (i + 1) * MAX_PULL_MESSAGES] as const
+        const body = {
+          acks: acks.slice(...part).map((leaseId) => ({ lease_id: leaseId })),
+          retries: retries.slice(...part).map(({ leaseId, delaySeconds }) => ({
+            lease_id: leaseId,
+            delay_seconds: Math.min(Math.ceil(delaySeconds), MAX_RETRY_DELAY_SECONDS),
+          })),
+        }
+        await call('ack', body, AckResponse)
+      }
+    },
+  }
+}
+
+function isPlain(metadata: Record<string, unknown> | undefined): boolean {
+  return metadata?.['CF-Content-Type'] === 'text'
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
