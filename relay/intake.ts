@@ -123,7 +123,8 @@ export class Intake {
       const sizes = ends.map((end) => (end.status === 'fulfilled' ? end.value : 0))
       const pulled = sizes.reduce((a, b) => a + b, 0)
       failures = failed ? failures + 1 : 0
-      idle = pulled > 0 ? 0 : idle + 1
+      if (pulled > 0) idle = 0
+      else if (!failed) idle++
       pulls = sizes.every((n) => n >= FULL_PULL) ? Math.min(pulls * 2, this.#limits.maxPulls) : 1
       if (failed) {
         this.#deps.onPullFailed(failed.reason)
