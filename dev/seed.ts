@@ -1,0 +1,72 @@
+/**
+ * The demo: a topic, a datahub and a credential, made through the same calls that a user makes, once. Its secret key is shown only at
+ * creation, so it is kept in the state folder.
+ */
+import { readFile } from 'node:fs/promises'
+import { Kafka, logLevel } from 'kafkajs'
+import * as z from 'zod'
+import { isMissing, writeAtomically } from './files.ts'
+
+const Demo = z.object({ datahubId: z.string(), topic: z.string(), secretId: z.string(), secretKey: z.string() })
+export type Demo = z.infer<typeof Demo>
+
+export const DEMO_TOPIC = 'demo'
+const DEMO_PARTITIONS = 3
+
+export interface SeedOptions {
+  /** Where the demo's names and secret are kept. */
+  path: string
+  api: string
+  adminToken: string
+  brokers: readonly string[]
+}
+
+/** @throws with a sentence when Kafka or the API does not do its part */
+export async function seedDemo({ path, api, adminToken, brokers }: SeedOptions): Promise<Demo> {
+  await ensureTopic(brokers)
+  const before = await readDemo(path)
+  if (before) return before
+  const datahub = z.object({ datahubId: z.string(), topic: z.string() })
+  const credential = z.object({ secretId: z.string(), secretKey: z.string() })
+  const { datahubId, topic } = datahub.parse(await post('/v1/datahubs', { name: 'demo', topic: DEMO_TOPIC }))
+  const { secretId, secretKey } = credential.parse(await post('/v1/credentials', { scopes: ['send', 'query', 'manage'], datahubs: 'all' }))
+  const demo = { datahubId, topic, secretId, secretKey }
+  await writeAtomically(path, `${JSON.stringify(demo, undefined, 2)}\n`)
+  return demo
+
+  async function post(route: string, body: unknown): Promise<unknown> {
+    const response = await fetch(new URL(route, api), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    const text = await response.text()
+    if (response.status !== 201) throw new Error(`POST ${route} answers ${response.status}: ${text}`)
+    return JSON.parse(text)
+  }
+}
+
+async function readDemo(path: string): Promise<Demo | undefined> {
+  try {
+    return Demo.parse(JSON.parse(await readFile(path, 'utf8')))
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+/** @throws when the cluster can't be reached */
+async function ensureTopic(brokers: readonly string[]): Promise<void> {
+  const admin = new Kafka({ brokers: [...brokers], clientId: 'edgehub-dev', logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  try {
+    if ((await admin.listTopics()).includes(DEMO_TOPIC)) return
+    const cluster = await admin.describeCluster()
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: [{ topic: DEMO_TOPIC, numPartitions: DEMO_PARTITIONS, replicationFactor: Math.min(cluster.brokers.length, 3) }],
+    })
+  } finally {
+    await admin.disconnect()
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * `npm run dev`: the whole product on this machine. Real Kafka (or the cluster of KAFKA_BROKERS), the worker and the pull simulator on
+ * wrangler, the relay, a demo task with keys, a banner. The order up: Kafka and worker, then the demo, then the relay. The order down:
+ * relay (it settles first), worker, Kafka. This file is that order, and nothing else.
+ */
+import { mkdir, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { banner } from './banner.ts'
+import type { DevJson } from './dev-json.ts'
+import { writeAtomically } from './files.ts'
+import { readFlags, USAGE, type Flags } from './flags.ts'
+import { openKeys, type Keys } from './keys.ts'
+import { openState } from './leftovers.ts'
+import { openKafka, type DevKafka } from './local-kafka.ts'
+import { checkPorts, Refusal } from './refusal.ts'
+import { familyOf } from './processes.ts'
+import { LOCAL_ACCOUNT_ID, LOCAL_QUEUES } from './queue-pull/queues.ts'
+import { findFreePorts } from './kafka/ports.ts'
+import { startRelay } from './relay-process.ts'
+import { seedDemo, type Demo } from './seed.ts'
+import { startWorker } from './worker-process.ts'
+import type { Child } from './child.ts'
+
+export const LOCAL_INSTANCE_ID = 'ckafka-devlocal'
+export const LOCAL_REGION = 'ap-guangzhou'
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
+
+async function main(): Promise<void> {
+  const read = readFlags(process.argv.slice(2))
+  if (read.status === 'help') {
+    process.stdout.write(USAGE)
+    return
+  }
+  if (read.status === 'invalid') {
+    process.stderr.write(`${read.problems.join('\n')}\n\n${USAGE}`)
+    process.exitCode = 2
+    return
+  }
+  const say = (line: string) => {
+    if (!read.flags.jsonOnly) process.stdout.write(`${line}\n`)
+  }
+  const stack = new Stack(read.flags, say)
+  const stopped = stack.stopOnSignal()
+  try {
+    await stack.start()
+  } catch (error) {
+    if (!stack.isStopping) {
+      const text = error instanceof Refusal ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
+      process.stderr.write(`${text}\n`)
+      process.exitCode = 1
+      await stack.stop()
+    }
+  }
+  await stopped
+}
+
+class Stack {
+  readonly #flags: Flags
+  readonly #say: (line: string) => void
+  readonly #state: string
+  readonly #stopping = Promise.withResolvers<void>()
+  #kafka: DevKafka | undefined
+  #worker: Child | undefined
+  #relay: { child: Child; ops: string } | undefined
+  #ready: Omit<DevJson, 'pids'> | undefined
+  #stop: Promise<void> | undefined
+
+  constructor(flags: Flags, say: (line: string) => void) {
+    this.#flags = flags
+    this.#say = say
+    this.#state = resolve(flags.state)
+  }
+
+  get isStopping(): boolean {
+    return this.#stop !== undefined
+  }
+
+  /** @throws Refusal for what the user can mend, Error for the rest */
+  async start(): Promise<void> {
+    const flags = this.#flags
+    const state = this.#state
+    const api = `http://127.0.0.1:${flags.port}`
+    await mkdir(join(state, 'logs'), { recursive: true })
+    await openState(this.#devJsonPath)
+    await checkPorts([{ port: flags.port, flag: '--port', what: 'the API' }])
+    const keys = await openKeys(join(state, 'keys.json'))
+
+    const restart = !flags.noRestart
+    const onChange = () => void this.#writeDevJson()
+    const onDeath = (what: string) => (how: string, final: boolean) =>
+      this.#say(`${what} ended (${how})${final ? '; it stays down' : '; it is started again'}`)
+    // Both take seconds and need nothing of each other.
+    const [kafka] = await this.#all(
+      openKafka({ state, flags, say: this.#say, onChange, onDeath: onDeath('Kafka') }).then((opened) => (this.#kafka = opened)),
+      startWorker({ root: ROOT, state, port: flags.port, api, restart, vars: workerVars(flags, keys), onChange, onDeath: onDeath('The worker') }, (child) => {
+        this.#worker = child
+      }),
+    )
+    this.#say('Kafka and the worker are up; making the demo task')
+    const demo = await seedDemo({ path: join(state, 'demo.json'), api, adminToken: keys.adminToken, brokers: kafka.brokers })
+
+    const [opsPort = 0] = await findFreePorts(1)
+    const ops = `http://127.0.0.1:${opsPort}`
+    const relay = await startRelay(
+      { root: ROOT, state, restart, ops, env: relayEnv({ flags, keys, api, opsPort, kafka }), onChange, onDeath: onDeath('The relay') },
+      (child) => {
+        this.#relay = { child, ops }
+      },
+    )
+    if (this.isStopping) return
+    this.#ready = { ...describe({ flags, keys, demo, api, kafka }), relays: [{ ops: relay }] }
+    const devJson = await this.#writeDevJson()
+    if (!devJson) return
+    if (flags.jsonOnly) process.stdout.write(`${JSON.stringify(devJson)}\n`)
+    else this.#say(banner(devJson, flags.state))
+  }
+
+  /** In order, each only after the one before is down. Safe to call twice. */
+  stop(): Promise<void> {
+    this.#stop ??= this.#stopAll()
+    return this.#stop
+  }
+
+  /** Ctrl-C and SIGTERM stop the stack; a second one ends the wait. Resolves when all is down. */
+  async stopOnSignal(): Promise<void> {
+    const onSignal = () => {
+      if (this.isStopping) process.exit(130)
+      this.#say('\nStopping: relay, worker, Kafka. Once more to give up the order.')
+      void this.stop()
+    }
+    process.on('SIGINT', onSignal)
+    process.on('SIGTERM', onSignal)
+    await this.#stopping.promise
+    process.off('SIGINT', onSignal)
+    process.off('SIGTERM', onSignal)
+  }
+
+  async #stopAll(): Promise<void> {
+    try {
+      await this.#relay?.child.stop()
+      await this.#worker?.stop()
+      await this.#kafka?.stop()
+    } finally {
+      if (this.#ready) await rm(this.#devJsonPath, { force: true })
+      this.#stopping.resolve()
+    }
+  }
+
+  /** Waits for all, so that what comes up is known and can be stopped, then throws the first failure. */
+  async #all<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+    await Promise.allSettled([a, b])
+    return Promise.all([a, b])
+  }
+
+  async #writeDevJson(): Promise<DevJson | undefined> {
+    if (!this.#ready || this.isStopping) return undefined
+    const worker = this.#worker?.pid
+    const relay = this.#relay?.child.pid
+    const devJson: DevJson = {
+      ...this.#ready,
+      pids: {
+        stack: process.pid,
+        kafka: this.#kafka?.pids() ?? [],
+        worker: worker === undefined ? [] : await familyOf(worker),
+        relay: relay === undefined ? [] : [relay],
+      },
+    }
+    await writeAtomically(this.#devJsonPath, `${JSON.stringify(devJson, undefined, 2)}\n`)
+    return devJson
+  }
+
+  get #devJsonPath(): string {
+    return join(this.#state, 'dev.json')
+  }
+}
+
+function workerVars(flags: Flags, keys: Keys): Record<string, string> {
+  return {
+    INSTANCE_ID: LOCAL_INSTANCE_ID,
+    REGION: LOCAL_REGION,
+    SHARDS: String(flags.shards),
+    RECEIPT_KEY: keys.receiptKey,
+    MASTER_KEY: keys.masterKey,
+    ADMIN_TOKEN: keys.adminToken,
+    RELAY_TOKEN: keys.relayToken,
+    QUEUE_TOKEN: keys.queueToken,
+  }
+}
+
+function relayEnv(of: { flags: Flags; keys: Keys; api: string; opsPort: number; kafka: DevKafka }): Record<string, string> {
+  const { flags, keys, api, opsPort, kafka } = of
+  return {
+    INSTANCE_ID: LOCAL_INSTANCE_ID,
+    QUEUE_API_URL: api,
+    QUEUE_API_TOKEN: keys.queueToken,
+    ACCOUNT_ID: LOCAL_ACCOUNT_ID,
+    QUEUE_IDS: LOCAL_QUEUES.slice(0, flags.shards)
+      .map(({ id }) => id)
+      .join(','),
+    WORKER_URL: api,
+    RELAY_TOKEN: keys.relayToken,
+    KAFKA_BROKERS: kafka.brokers.join(','),
+    MIN_IN_SYNC_REPLICAS: String(kafka.minInSyncReplicas),
+    RELAY_ID: 'relay-1',
+    OPS_PORT: String(opsPort),
+    // The steps of each transaction: what a crash hit can be read from the log.
+    LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'debug',
+  }
+}
+
+function describe(of: { flags: Flags; keys: Keys; demo: Demo; api: string; kafka: DevKafka }): Omit<DevJson, 'pids' | 'relays'> {
+  const { flags, keys, demo, api, kafka } = of
+  return {
+    api,
+    queueApi: api,
+    accountId: LOCAL_ACCOUNT_ID,
+    queueToken: keys.queueToken,
+    queues: LOCAL_QUEUES.slice(0, flags.shards).map(({ id, name }) => ({ id, name })),
+    kafka: kafka.brokers.join(','),
+    adminToken: keys.adminToken,
+    relayToken: keys.relayToken,
+    instanceId: LOCAL_INSTANCE_ID,
+    region: LOCAL_REGION,
+    ...demo,
+  }
+}
+
+await main()
