@@ -29,6 +29,8 @@ export interface ChildOptions {
 }
 
 const MAX_RESTART_DELAY_MS = 10_000
+const GROUP_DEADLINE_MS = 2_000
+const GROUP_POLL_MS = 10
 const TAIL_BYTES = 2_000
 
 export class Child {
@@ -80,7 +82,8 @@ export class Child {
     await this.#ended
     clearTimeout(timer)
     // Whatever it left behind in its group has no parent to ask any more.
-    killGroup(child.pid)
+    const deadline = Date.now() + GROUP_DEADLINE_MS
+    while (killGroup(child.pid) && Date.now() < deadline) await delay(GROUP_POLL_MS)
   }
 
   /** The last lines that it wrote. */
@@ -106,11 +109,12 @@ export class Child {
   }
 }
 
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return
+/** False when nothing is left in the group. */
+function killGroup(pid: number | undefined): boolean {
+  if (pid === undefined) return false
   try {
-    process.kill(-pid, 'SIGKILL')
+    return process.kill(-pid, 'SIGKILL')
   } catch {
-    // The group is empty.
+    return false
   }
 }

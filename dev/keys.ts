@@ -1,10 +1,15 @@
-/** The local stack's own secrets: generated once, kept in its state folder, the same after every restart. */
-import { randomBytes } from 'node:crypto'
+/**
+ * The local stack's own secrets and its name: generated once, kept in its state folder, the same after every restart. Each folder has an
+ * instance id of its own, so that two stacks on one Kafka cluster have two ledgers.
+ */
+import { randomBytes, randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import * as z from 'zod'
+import { InstanceId } from '#contract'
 import { isMissing, writeAtomically } from './files.ts'
 
 const Keys = z.object({
+  instanceId: InstanceId,
   receiptKey: z.string(),
   masterKey: z.string(),
   adminToken: z.string(),
@@ -12,6 +17,8 @@ const Keys = z.object({
   queueToken: z.string(),
 })
 export type Keys = z.infer<typeof Keys>
+
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
 export async function openKeys(path: string): Promise<Keys> {
   try {
@@ -21,6 +28,7 @@ export async function openKeys(path: string): Promise<Keys> {
   }
   const secret = () => randomBytes(32).toString('base64url')
   const keys: Keys = {
+    instanceId: `ckafka-${Array.from({ length: 8 }, () => ALPHABET[randomInt(ALPHABET.length)]).join('')}`,
     receiptKey: secret(),
     masterKey: secret(),
     adminToken: secret(),

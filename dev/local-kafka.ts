@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Kafka, logLevel } from 'kafkajs'
+import { createAdmin } from '../relay/kafka/kafkajs.ts'
 import type { Flags } from './flags.ts'
 import { startKafka, type KafkaCluster } from './kafka/cluster.ts'
 import { isKafkaCached } from './kafka/fetch.ts'
@@ -35,7 +35,7 @@ export async function openKafka(options: LocalKafkaOptions): Promise<DevKafka> {
 }
 
 async function useCluster(brokers: string[]): Promise<DevKafka> {
-  const admin = new Kafka({ brokers, clientId: 'edgehub-dev', logLevel: logLevel.NOTHING, retry: { retries: 3 } }).admin()
+  const admin = createAdmin({ brokers, clientId: 'edgehub-dev' })
   try {
     await admin.connect()
     await admin.describeCluster()

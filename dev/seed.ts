@@ -3,8 +3,8 @@
  * creation, so it is kept in the state folder.
  */
 import { readFile } from 'node:fs/promises'
-import { Kafka, logLevel } from 'kafkajs'
 import * as z from 'zod'
+import { createAdmin } from '../relay/kafka/kafkajs.ts'
 import { isMissing, writeAtomically } from './files.ts'
 
 const Demo = z.object({ datahubId: z.string(), topic: z.string(), secretId: z.string(), secretKey: z.string() })
@@ -57,7 +57,7 @@ async function readDemo(path: string): Promise<Demo | undefined> {
 
 /** @throws when the cluster can't be reached */
 async function ensureTopic(brokers: readonly string[]): Promise<void> {
-  const admin = new Kafka({ brokers: [...brokers], clientId: 'edgehub-dev', logLevel: logLevel.NOTHING }).admin()
+  const admin = createAdmin({ brokers: [...brokers], clientId: 'edgehub-dev' })
   await admin.connect()
   try {
     if ((await admin.listTopics()).includes(DEMO_TOPIC)) return

@@ -23,8 +23,7 @@ import { seedDemo, type Demo } from './seed.ts'
 import { startWorker } from './worker-process.ts'
 import type { Child } from './child.ts'
 
-export const LOCAL_INSTANCE_ID = 'ckafka-devlocal'
-export const LOCAL_REGION = 'ap-guangzhou'
+const LOCAL_REGION = 'ap-guangzhou'
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 
 async function main(): Promise<void> {
@@ -178,7 +177,7 @@ class Stack {
 
 function workerVars(flags: Flags, keys: Keys): Record<string, string> {
   return {
-    INSTANCE_ID: LOCAL_INSTANCE_ID,
+    INSTANCE_ID: keys.instanceId,
     REGION: LOCAL_REGION,
     SHARDS: String(flags.shards),
     RECEIPT_KEY: keys.receiptKey,
@@ -192,7 +191,7 @@ function workerVars(flags: Flags, keys: Keys): Record<string, string> {
 function relayEnv(of: { flags: Flags; keys: Keys; api: string; opsPort: number; kafka: DevKafka }): Record<string, string> {
   const { flags, keys, api, opsPort, kafka } = of
   return {
-    INSTANCE_ID: LOCAL_INSTANCE_ID,
+    INSTANCE_ID: keys.instanceId,
     QUEUE_API_URL: api,
     QUEUE_API_TOKEN: keys.queueToken,
     ACCOUNT_ID: LOCAL_ACCOUNT_ID,
@@ -221,7 +220,7 @@ function describe(of: { flags: Flags; keys: Keys; demo: Demo; api: string; kafka
     kafka: kafka.brokers.join(','),
     adminToken: keys.adminToken,
     relayToken: keys.relayToken,
-    instanceId: LOCAL_INSTANCE_ID,
+    instanceId: keys.instanceId,
     region: LOCAL_REGION,
     ...demo,
   }

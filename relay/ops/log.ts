@@ -1,4 +1,5 @@
 /** Structured logs: one JSON line each, a sentence and its data. Written at once, so that a kill loses none. */
+import process from 'node:process'
 import { destination, pino, type Logger } from 'pino'
 
 export type { Logger }
@@ -7,7 +8,7 @@ export function createLogger(level: string, relay: string): Logger {
   return pino(
     {
       level,
-      base: { relay },
+      base: { relay, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: ['*.token', '*.password', '*.authorization'], censor: '(redacted)' },

@@ -92,15 +92,19 @@ export function createQueueClient({ pool, accountId, queueId, token, leaseMs }: 
       }))
     },
     async settle(acks, retries) {
-      const calls = Math.ceil(Math.max(acks.length, retries.length) / MAX_PULL_MESSAGES)
-      for (let i = 0; i < calls; i++) {
-        const part = [i * MAX_PULL_MESSAGES, (i + 1) * MAX_PULL_MESSAGES] as const
+      // One call takes 100 leases, acks and retries together.
+      const all = [
+        ...acks.map((leaseId) => ({ lease_id: leaseId })),
+        ...retries.map(({ leaseId, delaySeconds }) => ({
+          lease_id: leaseId,
+          delay_seconds: Math.min(Math.ceil(delaySeconds), MAX_RETRY_DELAY_SECONDS),
+        })),
+      ]
+      for (let from = 0; from < all.length; from += MAX_PULL_MESSAGES) {
+        const part = all.slice(from, from + MAX_PULL_MESSAGES)
         const body = {
-          acks: acks.slice(...part).map((leaseId) => ({ lease_id: leaseId })),
-          retries: retries.slice(...part).map(({ leaseId, delaySeconds }) => ({
-            lease_id: leaseId,
-            delay_seconds: Math.min(Math.ceil(delaySeconds), MAX_RETRY_DELAY_SECONDS),
-          })),
+          acks: part.filter((entry) => !('delay_seconds' in entry)),
+          retries: part.filter((entry) => 'delay_seconds' in entry),
         }
         await call('ack', body, AckResponse)
       }

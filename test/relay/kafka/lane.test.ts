@@ -30,13 +30,6 @@ async function createTopics(ledgerOptions: { maxMessageBytes?: number } = {}): P
 const openLane = (ledgerTopic: string, transactionalId = `lane-${ledgerTopic}`) =>
   Lane.open({ kafka, transactionalId, ledgerTopic, transactionTimeoutMs: 15_000, minInSyncReplicas: 2 })
 
-/** ADD waits until the markers of the transaction before are written, and with them everything before is visible to readers. */
-async function closeVisibly(lane: Lane, ledger: string): Promise<void> {
-  await lane.add([{ topic: ledger, partition: 0 }])
-  await lane.commit()
-  await lane.close()
-}
-
 const text = (value: string): LaneMessage => ({ key: null, value: Buffer.from(value), timestamp: Date.now() })
 
 it('300 back-to-back transactions over several partitions lose nothing, double nothing and know every offset', async ({ expect }) => {
@@ -64,7 +57,7 @@ it('300 back-to-back transactions over several partitions lose nothing, double n
       }
     }
   } finally {
-    await closeVisibly(lane, ledger)
+    await lane.close()
   }
   const found = await readTopic({ brokers: kafka.brokers, topic: data })
   expect(found).toHaveLength(300 * 9)
@@ -85,7 +78,7 @@ it('a successor fences the lane: what the predecessor left open is aborted, and 
   await second.append([{ topic: data, partition: 0, messages: [text('of the successor')] }])
   await second.commit()
   await first.close()
-  await closeVisibly(second, ledger)
+  await second.close()
 
   const found = await readTopic({ brokers: kafka.brokers, topic: data })
   expect(found.map((r) => r.value?.toString())).toEqual(['of the successor'])
@@ -105,7 +98,7 @@ it('a record that is too large for its topic is refused alone; the others of its
   await lane.add([{ topic: data, partition: 0 }])
   const [after] = await lane.append([{ topic: data, partition: 0, messages: [text('d')] }])
   await lane.commit()
-  await closeVisibly(lane, ledger)
+  await lane.close()
 
   expect(results.map((of) => of.map((r) => (r.status === 'stored' ? 'stored' : r.reason)))).toEqual([
     ['stored', 'record_too_large', 'stored', 'stored', 'stored'],
@@ -126,7 +119,7 @@ it('a timestamp that the broker refuses is replaced by the present; the record a
   const before = Date.now()
   await lane.append([{ topic: data, partition: 2, messages: [{ key: null, value: Buffer.from('early'), timestamp: inTwoDays }] }])
   await lane.commit()
-  await closeVisibly(lane, ledger)
+  await lane.close()
   const [record] = await readTopic({ brokers: kafka.brokers, topic: data })
   expect(record?.value?.toString()).toBe('early')
   expect(record?.timestamp).toBeGreaterThanOrEqual(before)
@@ -142,6 +135,6 @@ it('an unknown topic keeps no other partition out of the transaction', async ({ 
   expect(refused).toEqual([{ topic: 'lane-does-not-exist', partition: 0, code: 3 }])
   await lane.append([{ topic: data, partition: 0, messages: [text('good')] }])
   await lane.commit()
-  await closeVisibly(lane, ledger)
+  await lane.close()
   expect((await readTopic({ brokers: kafka.brokers, topic: data })).map((r) => r.value?.toString())).toEqual(['good'])
 })

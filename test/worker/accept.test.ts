@@ -1,0 +1,181 @@
+import { describe, it } from 'vitest'
+import {
+  claimObjectName,
+  importReceiptKey,
+  openReceipt,
+  shardOf,
+  type EnvelopeRecords,
+  type ShardCount,
+} from '#contract'
+import { createAccept, type AcceptDeps } from '../../worker/accept.ts'
+import type { LogEntry } from '../../worker/log.ts'
+import type { Task, TaskStatus } from '../../worker/registry/directory.ts'
+import { envelopeOf, latch } from './support/client.ts'
+
+const NOW = 1_790_000_000_000
+const task: Task = {
+  datahub: 'datahub-abcdefgh',
+  taskId: 'task-abcdefgh',
+  name: 'orders',
+  instance: 'ckafka-devlocal',
+  topic: 'orders',
+  status: 1,
+}
+const records: EnvelopeRecords = [{ key: 'k', value: 'hello' }, {}]
+const never = new Promise<never>(() => {})
+
+async function makeDeps(more: Partial<AcceptDeps> = {}) {
+  const calls: string[] = []
+  const sent: { shard: number; text: string; options: unknown }[] = []
+  const objects = new Map<string, string>()
+  const logged: LogEntry[] = []
+  const key = await importReceiptKey('k')
+  const deps: AcceptDeps = {
+    shards: 8,
+    async send(shard, text) {
+      calls.push('send')
+      sent.push({ shard, text, options: {} })
+    },
+    async putObject(name, bytes) {
+      calls.push('put')
+      objects.set(name, new TextDecoder().decode(bytes))
+    },
+    async receiptKey() {
+      calls.push('receipt')
+      return key
+    },
+    now: () => NOW,
+    randomBytes: (length) => new Uint8Array(length).fill(13),
+    log: (entry) => logged.push(entry),
+    tryLimitMs: 5,
+    ...more,
+  }
+  return { deps, calls, sent, objects, logged, key }
+}
+
+describe('accept', () => {
+  it('sends one envelope to the shard of its id and answers with its receipt', async ({
+    expect,
+  }) => {
+    for (const shards of [1, 2, 4, 8] satisfies ShardCount[]) {
+      const { deps, sent, key } = await makeDeps({ shards })
+      const accepted = await createAccept(deps)({ task, records })
+      if (accepted.status !== 'accepted') throw new Error('rejected')
+      expect(accepted).toMatchObject({ received: NOW, count: 2 })
+      expect(sent).toHaveLength(1)
+      expect(sent[0]?.shard).toBe(shardOf(accepted.id, shards))
+      expect(envelopeOf(sent[0])).toEqual({
+        v: 1,
+        id: accepted.id,
+        datahub: task.datahub,
+        topic: task.topic,
+        received: NOW,
+        records,
+      })
+      const fields = { accepted: NOW, id: accepted.id, index: 0, count: 2 }
+      expect(await openReceipt(accepted.receipt, [key])).toEqual(fields)
+    }
+  })
+
+  it('mints no receipt before the send has resolved', async ({ expect }) => {
+    const sending = latch()
+    const begun = latch()
+    const { deps, calls } = await makeDeps({
+      send: () => {
+        begun.open()
+        return sending.promise
+      },
+      tryLimitMs: 60_000,
+    })
+    const accepting = createAccept(deps)({ task, records })
+    await begun.promise
+    expect(calls).toEqual([])
+    sending.open()
+    expect((await accepting).status).toBe('accepted')
+    expect(calls).toEqual(['receipt'])
+  })
+
+  it('repeats a failed send once, with the same id', async ({ expect }) => {
+    const texts: string[] = []
+    const { deps } = await makeDeps({
+      async send(_, text) {
+        texts.push(text)
+        if (texts.length === 1) throw new Error('Internal Server Error')
+      },
+    })
+    expect((await createAccept(deps)({ task, records })).status).toBe('accepted')
+    expect(texts).toHaveLength(2)
+    expect(texts[0]).toBe(texts[1])
+  })
+
+  it.for([
+    ['fails', () => Promise.reject(new Error('overloaded'))],
+    ['hangs', () => never],
+  ] as const)(
+    'is not confirmed and mints nothing when the send %s twice',
+    async ([, send], { expect }) => {
+      const { deps, calls, logged } = await makeDeps({ send })
+      expect(await createAccept(deps)({ task, records })).toEqual({
+        status: 'rejected',
+        rejection: { reason: 'not_confirmed' },
+      })
+      expect(calls).toEqual([])
+      expect(logged.map((entry) => entry['tries'])).toEqual([1, 2])
+    },
+  )
+
+  it('puts the records of a large envelope first and sends the claim', async ({ expect }) => {
+    const large: EnvelopeRecords = [{ value: 'ü'.repeat(50_000) }]
+    const { deps, calls, sent, objects } = await makeDeps()
+    const accepted = await createAccept(deps)({ task, records: large, traceparent: 't' })
+    if (accepted.status !== 'accepted') throw new Error('rejected')
+    expect(calls).toEqual(['put', 'send', 'receipt'])
+    const [[name, text] = ['', '']] = objects
+    const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+    expect(name).toBe(claimObjectName(accepted.id, new Uint8Array(digest).toHex()))
+    expect(JSON.parse(text)).toEqual(large)
+    expect(envelopeOf(sent[0])).toEqual({
+      v: 1,
+      id: accepted.id,
+      datahub: task.datahub,
+      topic: task.topic,
+      received: NOW,
+      traceparent: 't',
+      claim: { object: name, bytes: new TextEncoder().encode(text).length, count: 1 },
+    })
+  })
+
+  it('sends nothing when the object can not be put, and keeps the object when the send fails', async ({
+    expect,
+  }) => {
+    const large: EnvelopeRecords = [{ value: 'x'.repeat(96_000) }]
+    const noPut = await makeDeps({ putObject: () => Promise.reject(new Error('R2 is away')) })
+    const rejected = await createAccept(noPut.deps)({ task, records: large })
+    expect(rejected).toMatchObject({ rejection: { reason: 'not_confirmed' } })
+    expect(noPut.calls).toEqual([])
+
+    const noSend = await makeDeps({ send: () => Promise.reject(new Error('overloaded')) })
+    await createAccept(noSend.deps)({ task, records: large })
+    expect(noSend.objects.size).toBe(1)
+  })
+
+  it.for([
+    [-1, 'failed'],
+    [0, 'creating'],
+    [2, 'deleting'],
+    [3, 'deleting'],
+    [5, 'suspended'],
+    [6, 'suspended'],
+    [8, 'suspended'],
+  ] as [TaskStatus, string][])(
+    'refuses a task of status %i as %s',
+    async ([status, state], { expect }) => {
+      const { deps, calls } = await makeDeps()
+      expect(await createAccept(deps)({ task: { ...task, status }, records })).toEqual({
+        status: 'rejected',
+        rejection: { reason: 'task_not_running', datahub: task.datahub, state },
+      })
+      expect(calls).toEqual([])
+    },
+  )
+})

@@ -1,0 +1,349 @@
+import { describe, it } from 'vitest'
+import { handleTencentRequest } from '../../../worker/tencent/api.ts'
+import { answerOf } from './answer-of.ts'
+import { DATAHUB, fakeDeps } from './fake-deps.ts'
+import { NOW_SECONDS, signedCall, type CallOptions } from './sign.ts'
+
+const messages = (...list: unknown[]): string =>
+  JSON.stringify({ DataHubId: DATAHUB, Message: list })
+const GOOD = messages({ Key: 'k', Body: 'hello' })
+
+describe('bad input is refused with its place, and never accepted', () => {
+  const many = (n: number) => messages(...Array.from({ length: n }, () => ({ Body: 'a' })))
+  const deep = '['.repeat(20_000) + ']'.repeat(20_000)
+  const megabyte = 'a'.repeat(999_000)
+  const lone = String.raw`{"DataHubId":"${DATAHUB}","Message":[{"Body":"\ud800"}]}`
+  type Row = [string, string | Uint8Array<ArrayBuffer>, CallOptions, string, string]
+
+  it.for<Row>([
+    [
+      'wrong signature',
+      GOOD,
+      { secretKey: 'wrong' },
+      'AuthFailure.SignatureFailure',
+      'The provided credentials could not be validated. Please check your signature is correct.',
+    ],
+    [
+      'expired time',
+      GOOD,
+      { timestamp: NOW_SECONDS - 604 },
+      'AuthFailure.SignatureExpire',
+      'The signature has expired: request time 1704789992, server time 1704790596, difference 604 s, allowed 300 s.',
+    ],
+    [
+      'unknown key',
+      GOOD,
+      { secretId: 'AKIDother' },
+      'AuthFailure.SecretIdNotFound',
+      'The SecretId is not found, please ensure that your SecretId is correct.',
+    ],
+    [
+      'UNSIGNED-PAYLOAD',
+      GOOD,
+      { secretKey: 'x', headers: { 'X-TC-Content-SHA256': 'UNSIGNED-PAYLOAD' } },
+      'AuthFailure.SignatureFailure',
+      'UNSIGNED-PAYLOAD is not supported: sign the SHA-256 of the request body.',
+    ],
+    [
+      'unknown datahub',
+      GOOD.replace(DATAHUB, 'datahub-00000000'),
+      {},
+      'ResourceNotFound',
+      'The DataHub access point `datahub-00000000` does not exist.',
+    ],
+    [
+      'no datahub id',
+      GOOD.replace(DATAHUB, 'x'.repeat(1000)),
+      {},
+      'ResourceNotFound',
+      `The DataHub access point \`${'x'.repeat(128)}…\` does not exist.`,
+    ],
+    [
+      '0 messages',
+      messages(),
+      {},
+      'InvalidParameterValue',
+      '`Message` is not valid. It must hold 1 to 500 messages, not 0.',
+    ],
+    [
+      '501 messages',
+      many(501),
+      {},
+      'InvalidParameterValue',
+      '`Message` is not valid. It must hold 1 to 500 messages, not 501.',
+    ],
+    [
+      'Body an object',
+      messages({ Body: 'a' }, { Body: { a: 1 } }),
+      {},
+      'InvalidParameter',
+      'The value type of parameter `Message.1.Body` is not valid, input type should be `string`. Body must be a string; JSON.stringify it.',
+    ],
+    [
+      'Body a number',
+      messages({ Body: 1 }),
+      {},
+      'InvalidParameter',
+      'The value type of parameter `Message.0.Body` is not valid, input type should be `string`. Body must be a string; JSON.stringify it.',
+    ],
+    [
+      'Key a number',
+      messages({ Body: 'a', Key: 1 }),
+      {},
+      'InvalidParameter',
+      'parameter `Message.0.Key` is not valid',
+    ],
+    [
+      'message a string',
+      messages('a'),
+      {},
+      'InvalidParameter',
+      'parameter `Message.0` is not valid, input type should be `object`.',
+    ],
+    [
+      'Message an object',
+      '{"DataHubId":"d","Message":{"Body":"a"}}',
+      {},
+      'InvalidParameter',
+      'parameter `Message` is not valid, input type should be `array`.',
+    ],
+    [
+      'missing DataHubId',
+      '{"Message":[]}',
+      {},
+      'MissingParameter',
+      'The request is missing a required parameter `DataHubId`.',
+    ],
+    ['missing Message', '{"DataHubId":"d"}', {}, 'MissingParameter', 'parameter `Message`.'],
+    [
+      'missing Body',
+      messages({ Body: 'a' }, { Key: 'k' }),
+      {},
+      'MissingParameter',
+      'parameter `Message.1.Body`.',
+    ],
+    ['null Body', messages({ Body: null }), {}, 'MissingParameter', 'parameter `Message.0.Body`.'],
+    ['empty body', '', {}, 'MissingParameter', 'parameter `DataHubId`.'],
+    [
+      'unknown field',
+      '{"DatahubId":"d","Message":[]}',
+      {},
+      'UnknownParameter',
+      'The parameter `DatahubId` is not recognized.',
+    ],
+    [
+      'unknown field of a message',
+      messages({ Body: 'a', Value: 'b' }),
+      {},
+      'UnknownParameter',
+      '`Message.0.Value`',
+    ],
+    [
+      'over 5 MB decoded',
+      messages(...Array.from({ length: 6 }, () => ({ Body: megabyte }))),
+      {},
+      'InvalidParameterValue',
+      'A value specified in `Message` is not valid. It has more than 5242880 bytes.',
+    ],
+    [
+      'a message over its limit',
+      messages({ Body: 'a' }, { Body: 'é'.repeat(500_001) }),
+      {},
+      'InvalidParameterValue',
+      'A value specified in `Message.1` is not valid. It has more than 1000000 bytes.',
+    ],
+    [
+      'over 10 MB raw',
+      ' '.repeat(10_485_761),
+      {},
+      'RequestSizeLimitExceeded',
+      'The request body has more than 10485760 bytes.',
+    ],
+    [
+      'broken JSON',
+      GOOD.slice(0, -1),
+      {},
+      'InvalidParameter',
+      'The request body is not valid JSON: ',
+    ],
+    [
+      'JSON that is no object',
+      '[]',
+      {},
+      'InvalidParameter',
+      'The value type of the request body is not valid, input type should be `object`.',
+    ],
+    [
+      'JSON nested 20,000 deep',
+      deep,
+      {},
+      'InvalidParameter',
+      'The value type of the request body is not valid',
+    ],
+    [
+      'a Message nested 20,000 deep',
+      `{"DataHubId":"d","Message":${deep}}`,
+      {},
+      'InvalidParameter',
+      '`Message.0`',
+    ],
+    [
+      'a Body nested 20,000 deep',
+      `{"DataHubId":"d","Message":[{"Body":${deep}}]}`,
+      {},
+      'InvalidParameter',
+      '`Message.0.Body`',
+    ],
+    ['an unknown field nested 20,000 deep', `{"x":${deep}}`, {}, 'UnknownParameter', '`x`'],
+    ['unclosed JSON 20,000 deep', '{"a":'.repeat(20_000), {}, 'InvalidParameter', 'not valid JSON'],
+    [
+      'non-UTF-8 bytes',
+      new Uint8Array([0x7b, 0xff, 0x7d]),
+      {},
+      'InvalidParameter',
+      'The request body is not valid UTF-8.',
+    ],
+    [
+      'half a surrogate pair',
+      lone,
+      {},
+      'InvalidParameterValue',
+      'A value specified in `Message.0.Body` is not valid. It holds half a surrogate pair, which cannot be written as UTF-8.',
+    ],
+    [
+      'no Authorization at all',
+      GOOD,
+      { headers: { authorization: undefined, 'x-tc-timestamp': undefined } },
+      'MissingParameter',
+      'The request is missing a required parameter `Timestamp`.',
+    ],
+    [
+      'no Authorization',
+      GOOD,
+      { headers: { authorization: undefined } },
+      'MissingParameter',
+      'parameter `Authorization`.',
+    ],
+    [
+      'no action',
+      GOOD,
+      { headers: { 'x-tc-action': undefined } },
+      'MissingParameter',
+      'parameter `Action`.',
+    ],
+    [
+      'no version',
+      GOOD,
+      { headers: { 'x-tc-version': '' } },
+      'MissingParameter',
+      'parameter `Version`.',
+    ],
+    [
+      'other version',
+      GOOD,
+      { headers: { 'x-tc-version': '2017-03-12' } },
+      'NoSuchVersion',
+      'The version `2017-03-12` does not exist; use `2019-08-19`.',
+    ],
+    [
+      'other action',
+      GOOD,
+      { headers: { 'x-tc-action': 'sendMessage' } },
+      'InvalidAction',
+      'The action `sendMessage` does not exist or is not supported.',
+    ],
+    [
+      'SKIP',
+      GOOD,
+      { headers: { authorization: 'SKIP' } },
+      'AuthFailure.UnauthorizedOperation',
+      'Unsigned calls (`Authorization: SKIP`) are not allowed',
+    ],
+    [
+      'other scheme',
+      GOOD,
+      { headers: { authorization: 'Basic YTpi' } },
+      'AuthFailure.InvalidAuthorization',
+      'The `Authorization` header is not in the form',
+    ],
+    [
+      'malformed Authorization',
+      GOOD,
+      { headers: { authorization: 'TC3-HMAC-SHA256 x' } },
+      'AuthFailure.InvalidAuthorization',
+      'is not in the form',
+    ],
+    [
+      'multipart',
+      'x',
+      { contentType: 'multipart/form-data; boundary=x' },
+      'UnsupportedOperation',
+      '`multipart/form-data; boundary=x` is not supported',
+    ],
+    [
+      'octet stream',
+      'x',
+      { contentType: 'application/octet-stream' },
+      'UnsupportedOperation',
+      '`application/octet-stream` is not supported',
+    ],
+    [
+      'v1 form',
+      'Action=SendMessage&Signature=x',
+      { contentType: 'application/x-www-form-urlencoded', headers: { authorization: undefined } },
+      'UnsupportedOperation',
+      'use TC3-HMAC-SHA256',
+    ],
+    [
+      'bad timestamp',
+      GOOD,
+      { headers: { 'x-tc-timestamp': 'soon' } },
+      'InvalidParameterValue',
+      '`X-TC-Timestamp` is not valid. It must be Unix seconds, decimal.',
+    ],
+  ])('%s', async ([, body, options, code, message], { expect }) => {
+    const { deps, accepted, logged } = fakeDeps()
+    const response = await handleTencentRequest(await signedCall(body, options), deps)
+    const answer = await answerOf(response, expect)
+    expect(answer.Error?.Code).toBe(code)
+    expect(answer.Error?.Message).toContain(message)
+    expect(answer.MessageId).toBeUndefined()
+    expect(accepted).toEqual([])
+    expect(logged).toMatchObject([{ level: 'info', code, requestId: answer.RequestId }])
+  })
+
+  it('a chunked body over 10 MB is not read to its end', async ({ expect }) => {
+    const { deps, asked } = fakeDeps()
+    const chunk = new Uint8Array(1_048_576)
+    let pulled = 0
+    const body = new ReadableStream({
+      pull(controller) {
+        pulled++
+        if (pulled > 100) controller.close()
+        else controller.enqueue(chunk)
+      },
+    })
+    const request = new Request('https://edgehub.test/', { method: 'POST', body })
+    const answer = await answerOf(await handleTencentRequest(request, deps), expect)
+    expect(answer.Error?.Code).toBe('RequestSizeLimitExceeded')
+    expect(pulled).toBeLessThan(20)
+    expect(asked).toEqual([])
+  })
+
+  it.for([
+    ['GET', { authorization: 'TC3-HMAC-SHA256 x' }, '', 'UnsupportedOperation'],
+    ['GET', {}, '?Action=SendMessage&Signature=x', 'UnsupportedOperation'],
+    ['GET', { authorization: 'SKIP' }, '', 'AuthFailure.UnauthorizedOperation'],
+    ['GET', {}, '', 'MissingParameter'],
+    ['POST', {}, '', 'MissingParameter'],
+    ['POST', {}, '?Signature=x', 'UnsupportedOperation'],
+    ['PUT', {}, '', 'UnsupportedProtocol'],
+    ['DELETE', {}, '', 'UnsupportedProtocol'],
+  ] as const)('%s %o %s', async ([method, headers, query, code], { expect }) => {
+    const { deps, asked } = fakeDeps()
+    const request = new Request(`https://edgehub.test/${query}`, { method, headers })
+    const answer = await answerOf(await handleTencentRequest(request, deps), expect)
+    expect(answer.Error?.Code).toBe(code)
+    expect(asked).toEqual([])
+  })
+})

@@ -1,0 +1,83 @@
+/** Dependencies of the API that remember what they were asked. */
+import { envelopeIdOf, mintReceipt, type Outcome, type Receipt } from '#contract'
+import type { AcceptInput } from '../../../worker/accept.ts'
+import type { LogEntry } from '../../../worker/log.ts'
+import type { Credential, Task } from '../../../worker/registry/directory.ts'
+import type { TencentDeps } from '../../../worker/tencent/api.ts'
+import { SECRET_ID, SECRET_KEY } from './captures.ts'
+import { NOW_SECONDS } from './sign.ts'
+
+export const DATAHUB = 'datahub-lzxxxxx6'
+export const HIDDEN_DATAHUB = 'datahub-hidden00'
+export const RECEIVED = NOW_SECONDS * 1000
+export const ENVELOPE_ID = envelopeIdOf(new Uint8Array(12))
+
+const receiptKey = crypto.subtle.importKey(
+  'raw',
+  new Uint8Array(32),
+  { name: 'HMAC', hash: 'SHA-256' },
+  false,
+  ['sign'],
+)
+
+export async function receiptOf(index: number, count: number): Promise<Receipt> {
+  return mintReceipt({ accepted: RECEIVED, id: ENVELOPE_ID, index, count }, await receiptKey)
+}
+
+function taskOf(datahub: string): Task {
+  const instance = 'ckafka-00000000'
+  return { datahub, taskId: 'task-00000000', name: 'a', instance, topic: 'topicDev', status: 1 }
+}
+
+export interface Fake {
+  deps: TencentDeps
+  accepted: AcceptInput[]
+  logged: LogEntry[]
+  /** What the directory was asked, in order. */
+  asked: string[]
+}
+
+export function fakeDeps(
+  overrides: Partial<TencentDeps> & { credential?: Partial<Credential>; task?: Partial<Task> } = {},
+): Fake {
+  const { credential: credentialFields, task: taskFields, ...rest } = overrides
+  const credential: Credential = {
+    secretId: SECRET_ID,
+    secretKeys: [SECRET_KEY],
+    scopes: ['send'],
+    datahubs: [DATAHUB],
+    ...credentialFields,
+  }
+  const tasks = [{ ...taskOf(DATAHUB), ...taskFields }, taskOf(HIDDEN_DATAHUB)]
+  const fake: Omit<Fake, 'deps'> = { accepted: [], logged: [], asked: [] }
+  const deps: TencentDeps = {
+    directory: {
+      async findCredential(secretId) {
+        fake.asked.push(secretId)
+        return secretId === SECRET_ID ? credential : undefined
+      },
+      async findTask(datahub) {
+        fake.asked.push(datahub)
+        return tasks.find((task) => task.datahub === datahub)
+      },
+    },
+    now: () => NOW_SECONDS * 1000,
+    hostAliases: [],
+    async accept(input) {
+      fake.accepted.push(input)
+      const count = input.records.length
+      const receipt = await receiptOf(0, count)
+      return { status: 'accepted', id: ENVELOPE_ID, received: RECEIVED, count, receipt }
+    },
+    outcome: async () => undefined,
+    pendingReceipts: ({ count }) =>
+      Promise.all(Array.from({ length: count }, (_, i) => receiptOf(i, 1))),
+    log: (entry) => void fake.logged.push(entry),
+    ...rest,
+  }
+  return { ...fake, deps }
+}
+
+export function outcomeOf(runs: Outcome['runs']): Outcome {
+  return { datahub: DATAHUB, topic: 'topicDev', received: RECEIVED, sent: RECEIVED + 57, runs }
+}
