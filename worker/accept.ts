@@ -2,10 +2,29 @@
  * The one way into Edgehub: every accepting route ends here. Mints the receipt, builds the envelope, sends it to its shard's queue, and
  * answers only after the queue took it. Large envelopes put their records into the object store first, so a POST is never half
  * accepted.
+ *
+ * Where it can stop, and what that leaves: before the send nothing is accepted, at most an object without a message, which a lifecycle
+ * rule removes; a send that is not confirmed may have been taken, and the client is told exactly that; a send that is repeated may be
+ * taken twice, and the relay drops the copy by its id. An object is never deleted here: a send that looked failed may have worked.
  */
-import type { EnvelopeRecords, EnvelopeId, Receipt, ShardCount } from '#contract'
-import type { Task } from './registry/directory.ts'
+import {
+  CLAIM_CHECK_BYTES,
+  claimObjectName,
+  encodeEnvelope,
+  ENVELOPE_ID_BYTES,
+  envelopeIdOf,
+  mintReceipt,
+  shardOf,
+  type Envelope,
+  type EnvelopeId,
+  type EnvelopeRecords,
+  type Receipt,
+  type ShardCount,
+} from '#contract'
+import { describeError, type Log } from './log.ts'
+import type { Task, TaskStatus } from './registry/directory.ts'
 import type { Rejection } from './rejection.ts'
+import { withinMs } from './time-limit.ts'
 
 export interface Acceptance {
   status: 'accepted'
@@ -24,4 +43,114 @@ export interface AcceptInput {
   traceparent?: string
 }
 
-export type { ShardCount }
+export type Accept = (input: AcceptInput) => Promise<AcceptResult>
+
+export interface AcceptDeps {
+  shards: ShardCount
+  /** Resolves when the shard's queue holds the text durably. */
+  send: (shard: number, text: string) => Promise<unknown>
+  /** Resolves when the object is durable. The same name is always the same bytes. */
+  putObject: (name: string, bytes: Uint8Array) => Promise<unknown>
+  receiptKey: () => Promise<CryptoKey>
+  now: () => number
+  randomBytes: (length: number) => Uint8Array
+  log: Log
+  /** For each of the two tries. */
+  tryLimitMs?: number
+}
+
+/** `send` has been seen to stall for 57 s (workerd#6053); no client waits so long. */
+const DEFAULT_TRY_LIMIT_MS = 10_000
+
+export function createAccept(deps: AcceptDeps): Accept {
+  const tryLimitMs = deps.tryLimitMs ?? DEFAULT_TRY_LIMIT_MS
+
+  async function confirmed(what: string, attempt: () => Promise<unknown>): Promise<boolean> {
+    for (const tries of [1, 2]) {
+      try {
+        await withinMs(tryLimitMs, attempt())
+        return true
+      } catch (error) {
+        deps.log({
+          level: 'warn',
+          message: 'Not confirmed.',
+          what,
+          tries,
+          cause: describeError(error),
+        })
+      }
+    }
+    return false
+  }
+
+  return async function accept({ task, records, traceparent }) {
+    const state = stoppedState(task.status)
+    if (state) return rejected({ reason: 'task_not_running', datahub: task.datahub, state })
+
+    const id = envelopeIdOf(deps.randomBytes(ENVELOPE_ID_BYTES))
+    const received = deps.now()
+    const { datahub, topic } = task
+    const head = {
+      v: 1,
+      id,
+      datahub,
+      topic,
+      received,
+      ...(traceparent && { traceparent }),
+    } as const
+    let text = encodeEnvelope({ ...head, records })
+
+    if (utf8Length(text) > CLAIM_CHECK_BYTES) {
+      const bytes = new TextEncoder().encode(JSON.stringify(records))
+      const object = claimObjectName(id, await sha256Hex(bytes))
+      const put = await confirmed('object put', () => deps.putObject(object, bytes))
+      if (!put) return rejected({ reason: 'not_confirmed' })
+      const claim = { object, bytes: bytes.length, count: records.length }
+      text = encodeEnvelope({ ...head, claim } satisfies Envelope)
+    }
+
+    const sent = await confirmed('queue send', () => deps.send(shardOf(id, deps.shards), text))
+    if (!sent) return rejected({ reason: 'not_confirmed' })
+
+    const count = records.length
+    const fields = { accepted: received, id, index: 0, count }
+    const receipt = await mintReceipt(fields, await deps.receiptKey())
+    return { status: 'accepted', id, received, count, receipt }
+  }
+}
+
+/** Tencent's word for a task that takes no reports, or undefined for one that does. */
+function stoppedState(status: TaskStatus): string | undefined {
+  switch (status) {
+    case 1:
+      return undefined
+    case -1:
+      return 'failed'
+    case 0:
+      return 'creating'
+    case 2:
+    case 3:
+    case 4:
+      return 'deleting'
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+    case 9:
+      return 'suspended'
+  }
+}
+
+/** Without encoding what is surely below the limit: UTF-8 has at most 3 bytes for each UTF-16 unit. */
+function utf8Length(text: string): number {
+  return text.length * 3 <= CLAIM_CHECK_BYTES ? text.length : new TextEncoder().encode(text).length
+}
+
+async function sha256Hex(bytes: Uint8Array): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+function rejected(rejection: Rejection): AcceptResult {
+  return { status: 'rejected', rejection }
+}

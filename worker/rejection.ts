@@ -4,7 +4,8 @@
  * client wrote them (`reports.3.value`, `Message.3.Body`). Nothing here quotes a secret.
  */
 export type Rejection =
-  | { reason: 'body_too_large'; limit: number }
+  /** Without a path the raw body, with one the decoded bytes of that part of it. */
+  | { reason: 'body_too_large'; limit: number; path?: string }
   | { reason: 'not_utf8' }
   | { reason: 'invalid_json'; problem: string }
   | { reason: 'unsupported_media_type'; expected: string }
@@ -14,6 +15,8 @@ export type Rejection =
   | { reason: 'unknown_field'; path: string }
   /** Right type, value not allowed: a count, a size, a name, a number. `problem` is a sentence that names the limit. */
   | { reason: 'invalid_value'; path: string; problem: string }
+  /** A request header that can't be honoured, and must not be ignored. */
+  | { reason: 'invalid_header'; header: string; problem: string }
   /** No credentials, or none that this route takes. */
   | { reason: 'unauthenticated'; problem: string }
   /** The credential is real, but may not do this. */
@@ -22,6 +25,8 @@ export type Rejection =
   /** `state` is Tencent's word: suspended, creating, failed, deleting. */
   | { reason: 'task_not_running'; datahub: string; state: string }
   | { reason: 'receipt_not_valid' }
+  /** Its own reason: the relay must be able to tell a lost object from a wrong URL. */
+  | { reason: 'envelope_not_found'; object: string }
   | { reason: 'conflict'; problem: string }
   | { reason: 'route_not_found' }
   | { reason: 'method_not_allowed'; allow: string }

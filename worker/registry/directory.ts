@@ -35,5 +35,8 @@ export interface Directory {
 }
 
 export function mayUse(credential: Credential, scope: Scope, datahub: DatahubId): boolean {
-  return credential.scopes.includes(scope) && (credential.datahubs === 'all' || credential.datahubs.includes(datahub))
+  return (
+    credential.scopes.includes(scope) &&
+    (credential.datahubs === 'all' || credential.datahubs.includes(datahub))
+  )
 }

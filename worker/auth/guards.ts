@@ -1,0 +1,37 @@
+/**
+ * Who may call a route: one guard for each kind of caller, run before anything is read or looked up. A guard answers why not, or
+ * undefined. Wrong and missing credentials get the same words.
+ */
+import type { AppContext } from '../context.ts'
+import type { Rejection } from '../rejection.ts'
+import { parseBasic } from './basic.ts'
+import { equalSecrets } from './equal.ts'
+
+export type Guard = (c: AppContext) => Promise<Rejection | undefined>
+
+export const anyone: Guard = async () => undefined
+
+/** HTTP Basic with SecretId and SecretKey; leaves the credential in the context. */
+export const secretHolder: Guard = async (c) => {
+  const problem = 'A SecretId and its SecretKey by HTTP Basic are expected.'
+  const basic = parseBasic(c.req.header('Authorization'))
+  const credential = basic && (await c.get('services').directory.findCredential(basic.secretId))
+  if (!credential) return { reason: 'unauthenticated', problem }
+  // All of them, always: the time must not tell which one matched.
+  const matches = await Promise.all(
+    credential.secretKeys.map((secret) => equalSecrets(secret, basic.secretKey)),
+  )
+  if (!matches.includes(true)) return { reason: 'unauthenticated', problem }
+  c.set('credential', credential)
+  return undefined
+}
+
+export const admin: Guard = (c) => bearer(c, c.get('services').settings.adminToken, 'admin')
+
+export const relay: Guard = (c) => bearer(c, c.get('services').settings.relayToken, 'relay')
+
+async function bearer(c: AppContext, token: string, kind: string): Promise<Rejection | undefined> {
+  const given = /^Bearer +(\S+)$/i.exec(c.req.header('Authorization') ?? '')?.[1]
+  if (given !== undefined && (await equalSecrets(given, token))) return undefined
+  return { reason: 'unauthenticated', problem: `The ${kind} token as a bearer token is expected.` }
+}

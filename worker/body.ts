@@ -1,0 +1,37 @@
+/**
+ * Request bodies: read with a byte limit while they stream, decoded strictly. A limit by Content-Length alone would believe the client;
+ * a limit after reading would let it fill the isolate's 128 MB.
+ */
+
+/** The body, or undefined when it has more than `limit` bytes; the rest is then not read. */
+export async function readBody(
+  request: Request,
+  limit: number,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (Number(request.headers.get('Content-Length') ?? 0) > limit) return undefined
+  if (!request.body) return new Uint8Array()
+  const chunks: Uint8Array[] = []
+  let length = 0
+  // Leaving the loop early cancels the stream.
+  for await (const chunk of request.body) {
+    length += chunk.byteLength
+    if (length > limit) return undefined
+    chunks.push(chunk)
+  }
+  const body = new Uint8Array(length)
+  let offset = 0
+  for (const chunk of chunks) {
+    body.set(chunk, offset)
+    offset += chunk.byteLength
+  }
+  return body
+}
+
+/** The text, or undefined when the bytes are not UTF-8. A byte order mark is kept: JSON has none (RFC 8259 section 8.1). */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,71 @@
+/** A JSON body → a checked value, or the first thing wrong with it and where. For the small bodies of the control plane and the relay. */
+import type * as z from 'zod'
+import { decodeUtf8, readBody } from './body.ts'
+import type { Rejection } from './rejection.ts'
+
+export type Parsed<T> = { status: 'ok'; value: T } | { status: 'rejected'; rejection: Rejection }
+
+/** Reads, decodes and parses; the shape is not looked at. */
+export async function readJson(request: Request, limit: number): Promise<Parsed<unknown>> {
+  if (!isJson(request.headers.get('Content-Type'))) {
+    return rejected({ reason: 'unsupported_media_type', expected: 'application/json' })
+  }
+  const bytes = await readBody(request, limit)
+  if (!bytes) return rejected({ reason: 'body_too_large', limit })
+  const text = decodeUtf8(bytes)
+  if (text === undefined) return rejected({ reason: 'not_utf8' })
+  try {
+    return { status: 'ok', value: JSON.parse(text) }
+  } catch (error) {
+    // V8 quotes the text around the fault, which is the client's data: in the answer that helps, so the log must not get it.
+    const problem = text === '' ? 'it is empty' : positionOf(error)
+    return rejected({ reason: 'invalid_json', problem })
+  }
+}
+
+export async function readJsonAs<T>(
+  request: Request,
+  limit: number,
+  schema: z.ZodType<T>,
+): Promise<Parsed<T>> {
+  const json = await readJson(request, limit)
+  if (json.status === 'rejected') return json
+  const parsed = schema.safeParse(json.value, { reportInput: true })
+  if (parsed.success) return { status: 'ok', value: parsed.data }
+  return rejected(rejectionOf(parsed.error))
+}
+
+/** Media type `application/json`, charset utf-8 or none. */
+function isJson(contentType: string | null): boolean {
+  const [type = '', ...parameters] = (contentType ?? '')
+    .split(';')
+    .map((s) => s.trim().toLowerCase())
+  const charset = parameters.find((p) => p.startsWith('charset='))
+  return (
+    type === 'application/json' && (charset === undefined || /^charset="?utf-8"?$/.test(charset))
+  )
+}
+
+function positionOf(error: unknown): string {
+  const position = error instanceof Error && /position \d+/.exec(error.message)
+  return position ? `it breaks at ${position[0]}` : 'it ends too early'
+}
+
+function rejectionOf(error: z.ZodError): Rejection {
+  const issue = error.issues[0]
+  if (!issue) return { reason: 'internal' }
+  const path = issue.path.join('.')
+  if (issue.code === 'unrecognized_keys') {
+    return { reason: 'unknown_field', path: [...issue.path, issue.keys[0]].join('.') }
+  }
+  if (issue.code === 'invalid_type') {
+    if (issue.input === undefined && path !== '') return { reason: 'missing', path }
+    const article = /^[aeio]/.test(issue.expected) ? 'an' : 'a'
+    return { reason: 'invalid_type', path, expected: `${article} ${issue.expected}` }
+  }
+  return { reason: 'invalid_value', path, problem: `${issue.message}.` }
+}
+
+function rejected(rejection: Rejection): { status: 'rejected'; rejection: Rejection } {
+  return { status: 'rejected', rejection }
+}

@@ -1,0 +1,150 @@
+/**
+ * The one table from a rejection to HTTP for everything but `/`: RFC 9457 problem details, and how loud the log is. `type` is a
+ * relative reference and stable; clients switch on it. Decides nothing else, and shows no cause: that is for the log alone.
+ */
+import type { LogEntry } from './log.ts'
+import type { Rejection } from './rejection.ts'
+
+interface Problem {
+  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 503
+  title: string
+  detail: string
+  /** Where in the request, when it is one place. */
+  path?: string
+  headers?: Record<string, string>
+}
+
+/** A path may hold a field name of the client's, and that may have megabytes. */
+const MAX_PATH_CHARS = 200
+
+export function problemOf(given: Rejection): Problem {
+  const rejection = clipped(given)
+  switch (rejection.reason) {
+    case 'body_too_large': {
+      const what = rejection.path === undefined ? 'The body' : rejection.path
+      const detail = `${what} has more than ${rejection.limit} bytes.`
+      return { status: 413, title: 'Too large', detail, ...at(rejection.path) }
+    }
+    case 'not_utf8':
+      return { status: 400, title: 'Not UTF-8', detail: 'The body is not valid UTF-8.' }
+    case 'invalid_json': {
+      const detail = `The body is not valid JSON: ${rejection.problem}.`
+      return { status: 400, title: 'Not JSON', detail }
+    }
+    case 'unsupported_media_type': {
+      const detail = `Content-Type must be ${rejection.expected}.`
+      return { status: 415, title: 'Unsupported media type', detail }
+    }
+    case 'invalid_type': {
+      const hint = rejection.hint === undefined ? '' : ` ${rejection.hint}`
+      const detail = `${rejection.path || 'The body'} must be ${rejection.expected}.${hint}`
+      return { status: 422, title: 'Wrong type', detail, ...at(rejection.path) }
+    }
+    case 'missing': {
+      const detail = `${rejection.path} is missing.`
+      return { status: 422, title: 'Missing field', detail, ...at(rejection.path) }
+    }
+    case 'unknown_field': {
+      const detail = `${rejection.path} is not a known field.`
+      return { status: 422, title: 'Unknown field', detail, ...at(rejection.path) }
+    }
+    case 'invalid_value': {
+      const detail = `${rejection.path}: ${rejection.problem}`
+      return { status: 422, title: 'Invalid value', detail, ...at(rejection.path) }
+    }
+    case 'invalid_header': {
+      const detail = `${rejection.header}: ${rejection.problem}`
+      return { status: 400, title: 'Invalid header', detail }
+    }
+    case 'unauthenticated': {
+      // RFC 9110 section 11.6.1: a 401 names what it would take.
+      const headers = { 'WWW-Authenticate': 'Basic realm="edgehub", charset="UTF-8", Bearer' }
+      return { status: 401, title: 'Not authenticated', detail: rejection.problem, headers }
+    }
+    case 'forbidden':
+      return { status: 403, title: 'Forbidden', detail: rejection.problem }
+    case 'datahub_not_found': {
+      const detail = `There is no datahub ${rejection.datahub} that this credential may use.`
+      return { status: 404, title: 'Datahub not found', detail }
+    }
+    case 'task_not_running': {
+      const detail = `The task of ${rejection.datahub} is not running: ${rejection.state}.`
+      return { status: 409, title: 'Task not running', detail }
+    }
+    case 'receipt_not_valid':
+      return { status: 404, title: 'Receipt not valid', detail: 'This is no receipt of ours.' }
+    case 'envelope_not_found': {
+      const detail = `There is no object ${rejection.object}.`
+      return { status: 404, title: 'Envelope not found', detail }
+    }
+    case 'conflict':
+      return { status: 409, title: 'Conflict', detail: rejection.problem }
+    case 'route_not_found':
+      return { status: 404, title: 'Not found', detail: 'There is nothing at this address.' }
+    case 'method_not_allowed': {
+      const detail = `This address takes ${rejection.allow}.`
+      const headers = { Allow: rejection.allow }
+      return { status: 405, title: 'Method not allowed', detail, headers }
+    }
+    case 'not_confirmed': {
+      const detail =
+        'The queue did not confirm the reports: they may or may not have been taken. Repeating the request may store them twice.'
+      // No Retry-After: whether a possible double is worth a repeat is the client's decision.
+      return { status: 503, title: 'Accept not confirmed', detail }
+    }
+    case 'unavailable': {
+      const detail = 'A part of the service that this needs can not be reached now.'
+      const headers = { 'Retry-After': String(rejection.retryAfterSeconds) }
+      return { status: 503, title: 'Unavailable', detail, headers }
+    }
+    case 'internal': {
+      const detail = 'The request failed by our fault; requestId finds the cause in our log.'
+      return { status: 500, title: 'Internal error', detail }
+    }
+  }
+}
+
+export interface ProblemContext {
+  requestId: string
+  method: string
+  /** The route's pattern, not the address: a receipt in it is a capability. */
+  route: string
+  /** For the log alone. */
+  cause?: string
+}
+
+export function problemResponse(
+  rejection: Rejection,
+  context: ProblemContext,
+): { response: Response; entry: LogEntry } {
+  const { status, title, detail, path, headers } = problemOf(rejection)
+  const type = `/problems/${rejection.reason.replaceAll('_', '-')}`
+  const body = { type, title, status, detail, ...at(path), requestId: context.requestId }
+  const response = new Response(JSON.stringify(body), {
+    status,
+    headers: {
+      'Content-Type': 'application/problem+json',
+      'Cache-Control': 'no-store',
+      'X-Request-Id': context.requestId,
+      ...headers,
+    },
+  })
+  const entry: LogEntry = {
+    level: status >= 500 ? 'error' : 'info',
+    message: 'Request refused.',
+    ...context,
+    status,
+    reason: rejection.reason,
+    detail,
+  }
+  return { response, entry }
+}
+
+function clipped(rejection: Rejection): Rejection {
+  if (!('path' in rejection) || (rejection.path?.length ?? 0) <= MAX_PATH_CHARS) return rejection
+  return { ...rejection, path: `${rejection.path?.slice(0, MAX_PATH_CHARS)}…` }
+}
+
+function at(path: string | undefined): { path?: string } {
+  return path ? { path } : {}
+}

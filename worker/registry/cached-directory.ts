@@ -1,0 +1,72 @@
+/**
+ * The directory over the registry object: forged SecretIds are refused by their MAC, the rest is cached for an isolate. A view belongs
+ * to one request, because stubs and background work do; the cache behind it is shared.
+ */
+import { DatahubId } from '#contract'
+import type { Log } from '../log.ts'
+import { AgeingCache } from './ageing-cache.ts'
+import type { Credential, Directory, Task } from './directory.ts'
+import type { StoredCredential, StoredTask } from './registry.ts'
+import { isGenuineSecretId } from './secret-id.ts'
+import { openSecret } from './secret-vault.ts'
+
+/** What the directory asks of the registry object. */
+export interface RegistryReader {
+  findTask: (datahub: string) => Promise<StoredTask | null>
+  findCredential: (secretId: string) => Promise<StoredCredential | null>
+}
+
+export interface DirectoryKeys {
+  mac: CryptoKey
+  encryption: CryptoKey
+}
+
+export interface RequestScope {
+  registry: RegistryReader
+  keys: () => Promise<DirectoryKeys>
+  waitUntil: (promise: Promise<unknown>) => void
+}
+
+/** Entries of each kind; about 1 KB each. */
+const MAX_ENTRIES = 5_000
+
+export interface DirectoryCache {
+  view: (scope: RequestScope) => Directory
+}
+
+export function createDirectoryCache(deps: { now: () => number; log: Log }): DirectoryCache {
+  const tasks = new AgeingCache<Task>({ ...deps, maxEntries: MAX_ENTRIES })
+  const credentials = new AgeingCache<Credential>({ ...deps, maxEntries: MAX_ENTRIES })
+
+  function view({ registry, keys, waitUntil }: RequestScope): Directory {
+    return {
+      async findTask(datahub) {
+        if (!DatahubId.safeParse(datahub).success) return undefined
+        const read = async (): Promise<Task | undefined> =>
+          (await registry.findTask(datahub)) ?? undefined
+        return tasks.get(datahub, read, waitUntil)
+      },
+
+      async findCredential(secretId) {
+        // Only genuine ids come into the cache, so what is in it needs no second check.
+        const known = credentials.has(secretId)
+        if (!known && !(await isGenuineSecretId(secretId, (await keys()).mac))) return undefined
+        const read = async (): Promise<Credential | undefined> => {
+          const stored = await registry.findCredential(secretId)
+          return stored && !stored.disabled ? open(stored, (await keys()).encryption) : undefined
+        }
+        return credentials.get(secretId, read, waitUntil)
+      },
+    }
+  }
+
+  return { view }
+}
+
+async function open(stored: StoredCredential, key: CryptoKey): Promise<Credential> {
+  const { secretId, sealedKeys, scopes, datahubs } = stored
+  const secretKeys = await Promise.all(
+    sealedKeys.map((sealed) => openSecret(sealed, secretId, key)),
+  )
+  return { secretId, secretKeys, scopes, datahubs }
+}

@@ -1,0 +1,165 @@
+/**
+ * Puts the parts together for one request: what belongs to the isolate (settings, keys, caches) is made once, what belongs to the request
+ * (stubs, background work) each time. The only file that knows bindings by name.
+ */
+import {
+  importReceiptKey,
+  mintReceipt,
+  openReceipt,
+  type Outcome,
+  type Receipt,
+  type ReceiptFields,
+} from '#contract'
+import { createAccept, type Accept, type Acceptance } from './accept.ts'
+import { describeError, log } from './log.ts'
+import {
+  createDirectoryCache,
+  type DirectoryCache,
+  type DirectoryKeys,
+} from './registry/cached-directory.ts'
+import { createControl, type Control } from './registry/control.ts'
+import { deriveEncryptionKey, deriveMacKey } from './registry/derived-key.ts'
+import type { Directory } from './registry/directory.ts'
+import { platformRandomBytes } from './registry/random-text.ts'
+import { REGISTRY_NAME } from './registry/registry.ts'
+import { parseSettings, SettingsError, type Settings } from './settings.ts'
+import { createStatusStore, statusShardName, type StatusStore } from './status/store.ts'
+
+export interface Services {
+  settings: Settings
+  directory: Directory
+  control: Control
+  status: StatusStore
+  envelopes: R2Bucket
+  accept: Accept
+  /** undefined for a text that no key of ours signed. */
+  openReceipt: (text: string) => Promise<ReceiptFields | undefined>
+  /** One receipt for each report of an accepted envelope, in order. */
+  receiptsOf: (acceptance: Acceptance) => Promise<Receipt[]>
+  now: () => number
+}
+
+interface Keys {
+  receipt: [CryptoKey, ...CryptoKey[]]
+  directory: DirectoryKeys
+}
+
+const now = (): number => Date.now()
+
+/** What an isolate keeps between requests. It has one Env object; tests have several. */
+interface Isolate {
+  settings: Settings
+  directoryCache: DirectoryCache
+  keys?: Keys
+}
+
+const isolates = new WeakMap<Env, Isolate>()
+
+/** @throws SettingsError also when SHARDS asks for more queues than are bound */
+function startIsolate(env: Env): Isolate {
+  const settings = parseSettings(env)
+  const missing = queuesOf(env).slice(0, settings.shards).indexOf(undefined)
+  if (missing >= 0) throw new SettingsError(`SHARDS: there is no binding QUEUE_${missing}`)
+  return { settings, directoryCache: createDirectoryCache({ now, log }) }
+}
+
+/** @throws SettingsError */
+export function servicesFor(env: Env, waitUntil: (promise: Promise<unknown>) => void): Services {
+  const isolate = isolates.get(env) ?? startIsolate(env)
+  isolates.set(env, isolate)
+  const { settings } = isolate
+
+  // The keys are kept, not the promise of them: a promise belongs to the request that made it. Two requests may import them twice.
+  const keys = async (): Promise<Keys> => (isolate.keys ??= await importKeys(settings))
+  const receiptKey = async (): Promise<CryptoKey> => (await keys()).receipt[0]
+  const directoryKeys = async (): Promise<DirectoryKeys> => (await keys()).directory
+
+  const accept = createAccept({
+    shards: settings.shards,
+    async send(shard, text) {
+      const queue = queuesOf(env)[shard]
+      // Never `queue?.send`: a send to nowhere would look like an accept.
+      if (!queue) throw new Error(`there is no queue for shard ${shard}`)
+      await queue.send(text, { contentType: 'text' })
+    },
+    putObject: (name, bytes) => env.ENVELOPES.put(name, bytes),
+    receiptKey,
+    now,
+    randomBytes: platformRandomBytes,
+    log,
+  })
+
+  const registry = env.REGISTRY.getByName(REGISTRY_NAME)
+  return {
+    settings,
+    directory: isolate.directoryCache.view({ registry, keys: directoryKeys, waitUntil }),
+    control: createControl({
+      instance: settings.instance,
+      registry,
+      keys: directoryKeys,
+      now,
+      randomBytes: platformRandomBytes,
+    }),
+    status: createStatusStore({
+      shard: (index) => env.STATUS.getByName(statusShardName(index)),
+      now,
+      log,
+    }),
+    envelopes: env.ENVELOPES,
+    accept,
+    openReceipt: async (text) => openReceipt(text, (await keys()).receipt),
+    async receiptsOf({ id, received, count }) {
+      const key = await receiptKey()
+      return Promise.all(
+        Array.from({ length: count }, (_, index) =>
+          mintReceipt({ accepted: received, id, index, count: 1 }, key),
+        ),
+      )
+    },
+    now,
+  }
+}
+
+/** By shard. What the types promise, a deployment may have left out. */
+function queuesOf(env: Env): readonly (Queue | undefined)[] {
+  return [
+    env.QUEUE_0,
+    env.QUEUE_1,
+    env.QUEUE_2,
+    env.QUEUE_3,
+    env.QUEUE_4,
+    env.QUEUE_5,
+    env.QUEUE_6,
+    env.QUEUE_7,
+  ]
+}
+
+async function importKeys(settings: Settings): Promise<Keys> {
+  const [current, ...previous] = settings.receiptKeys
+  const [mac, encryption] = await Promise.all([
+    deriveMacKey(settings.masterKey, 'secret-id mac v1'),
+    deriveEncryptionKey(settings.masterKey, 'secret-key encryption v1'),
+  ])
+  return {
+    receipt: [
+      await importReceiptKey(current),
+      ...(await Promise.all(previous.map((secret) => importReceiptKey(secret)))),
+    ],
+    directory: { mac, encryption },
+  }
+}
+
+/** Waits for an accepted envelope's outcome; a store that fails means only that it is not known yet. Never throws. */
+export async function outcomeOf(
+  { status }: Pick<Services, 'status'>,
+  { id }: Acceptance,
+  ms: number,
+): Promise<Outcome | undefined> {
+  try {
+    return await status.wait(id, ms)
+  } catch (error) {
+    const message = 'Outcome of an accepted envelope not known.'
+    log({ level: 'error', message, envelope: id, cause: describeError(error) })
+    return undefined
+  }
+}

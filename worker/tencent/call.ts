@@ -1,0 +1,152 @@
+/**
+ * From an HTTP request to an authenticated call of a known action, in the order of checks of tencent-api.md §2.4. It does not know what
+ * an action does. Only a POST with a JSON body and a TC3 signature gets through; everything else is told what to use in its place.
+ */
+import { MAX_BODY_BYTES } from '#contract'
+import { readBody } from '../body.ts'
+import type { Credential, Directory } from '../registry/directory.ts'
+import {
+  API_VERSION,
+  errorOfCall,
+  errorOfRejection,
+  errorOfSignature,
+  type CallProblem,
+  type TencentError,
+} from './error.ts'
+import { parseTc3Authorization, type Tc3Authorization } from './tc3-authorization.ts'
+import type { SignedRequest } from './tc3-candidates.ts'
+import { checkTc3Signature } from './tc3.ts'
+
+export const ACTIONS = ['SendMessage'] as const
+export type Action = (typeof ACTIONS)[number]
+
+export interface CallDeps {
+  directory: Directory
+  /** Unix ms. */
+  now: () => number
+  /** Names that clients may sign besides the Host header and Tencent's own. */
+  hostAliases: readonly string[]
+}
+
+export interface Refused {
+  status: 'refused'
+  error: TencentError
+  /** The arm of the union that it came from, for the log. */
+  reason: string
+  /** The signatures' candidates, for the log alone. */
+  tried?: string
+}
+
+export interface Call {
+  status: 'authenticated'
+  action: Action
+  credential: Credential
+  body: Uint8Array
+}
+
+export async function authenticateCall(request: Request, deps: CallDeps): Promise<Call | Refused> {
+  if (request.method !== 'POST' && request.method !== 'GET') {
+    return refuse(errorOfCall, { reason: 'method_not_supported', method: request.method })
+  }
+  const body = request.method === 'GET' ? new Uint8Array() : await readBody(request, MAX_BODY_BYTES)
+  if (!body) return refuse(errorOfRejection, { reason: 'body_too_large', limit: MAX_BODY_BYTES })
+  const signed = signedRequestOf(request, body)
+  const head = readHead(signed)
+  if (head.status === 'refused') return head
+
+  const { authorization, action } = head
+  const credential = await deps.directory.findCredential(authorization.secretId)
+  if (!credential) return refuse(errorOfCall, { reason: 'secret_id_not_found' })
+  const { secretKeys } = credential
+  const options = { secretKeys, now: deps.now(), hostAliases: deps.hostAliases }
+  const check = await checkTc3Signature(signed, authorization, options)
+  if (check.status === 'refused') {
+    const refused = refuse(errorOfSignature, check.problem)
+    const tried = 'tried' in check.problem ? JSON.stringify(check.problem.tried) : undefined
+    return tried === undefined ? refused : { ...refused, tried }
+  }
+  // X-TC-Token is not looked at: the signature does not cover it (§3.7), and no credential here is temporary.
+  return { status: 'authenticated', action, credential, body }
+}
+
+interface Head {
+  status: 'read'
+  action: Action
+  authorization: Tc3Authorization
+}
+
+/** All that can be said before a look-up. */
+function readHead(request: SignedRequest): Head | Refused {
+  const header = (name: string): string => request.headers.get(name)?.trim() ?? ''
+  const authorizationText = header('authorization')
+  const problem = transportProblem(request, authorizationText, header('content-type'))
+  if (problem) return refuse(errorOfCall, problem)
+
+  // Timestamp first: what the real service says to a bare unsigned request (§2.4).
+  for (const name of ['Timestamp', 'Action', 'Version']) {
+    const isMissing = header(`X-TC-${name}`) === ''
+    if (isMissing) return refuse(errorOfCall, { reason: 'common_parameter_missing', name })
+  }
+  if (authorizationText === '') {
+    return refuse(errorOfCall, { reason: 'common_parameter_missing', name: 'Authorization' })
+  }
+  const version = header('X-TC-Version')
+  if (version !== API_VERSION) return refuse(errorOfCall, { reason: 'unknown_version', version })
+  const actionText = header('X-TC-Action')
+  const action = ACTIONS.find((name) => name === actionText)
+  if (!action) return refuse(errorOfCall, { reason: 'unknown_action', action: actionText })
+  const authorization = parseTc3Authorization(authorizationText)
+  if (!authorization) return refuse(errorOfCall, { reason: 'authorization_malformed' })
+  return { status: 'read', action, authorization }
+}
+
+/** The mode detection of §2.1, with the modes that are not served yet. */
+function transportProblem(
+  request: SignedRequest,
+  authorization: string,
+  contentType: string,
+): CallProblem | undefined {
+  if (authorization === 'SKIP') return { reason: 'unsigned_not_allowed' }
+  const isGet = request.method === 'GET'
+  if (authorization.startsWith('TC3-HMAC-SHA256')) {
+    if (isGet) return { reason: 'get_not_supported' }
+    // An absent content type is the signature's problem: it must be signed.
+    const isJson = /^application\/json[ \t]*(;|$)/i.test(contentType)
+    if (contentType === '' || isJson) return undefined
+    return { reason: 'content_type_not_supported', contentType }
+  }
+  if (hasSignatureParameter(request.rawQuery)) {
+    return { reason: isGet ? 'get_not_supported' : 'v1_not_supported' }
+  }
+  if (/^application\/x-www-form-urlencoded/i.test(contentType)) {
+    const form = new TextDecoder().decode(request.body.subarray(0, MAX_V1_BODY_BYTES))
+    if (hasSignatureParameter(form)) return { reason: 'v1_not_supported' }
+  }
+  return undefined
+}
+
+/** Tencent's cap for a POST with signature v1 (§2.3). */
+const MAX_V1_BODY_BYTES = 1_048_576
+
+function hasSignatureParameter(form: string): boolean {
+  return /(^|&)Signature=/.test(form)
+}
+
+/**
+ * Path and query as texts of the URL, not parsed again: decoding and encoding them would change what was signed (§3.4). Where there is no
+ * Host header, the URL's authority is the host (HTTP/2 and HTTP/3 send nothing else).
+ */
+export function signedRequestOf(request: Request, body: Uint8Array): SignedRequest {
+  const [, authority = '', rawPath = '', rawQuery = ''] =
+    /^[a-z]+:\/\/([^/?#]*)([^?#]*)\??([^#]*)/i.exec(request.url) ?? []
+  const headers = new Headers(request.headers)
+  if (!headers.has('host')) headers.set('host', authority)
+  return { method: request.method, rawPath, rawQuery, headers, body }
+}
+
+export function refuse<P extends { reason: string }>(
+  table: (problem: P) => TencentError,
+  problem: P,
+): Refused {
+  return { status: 'refused', error: table(problem), reason: problem.reason }
+}

@@ -1,0 +1,253 @@
+/**
+ * Tencent's error codes, and one exhaustive table from each union of refusals to them (tencent-api.md §6.1, §7.1). Clients branch on
+ * the code; the message says what to do. It never says which candidates of a signature were tried, nor why something inside failed.
+ */
+import type { Rejection } from '../rejection.ts'
+import { TIMESTAMP_TOLERANCE_SECONDS, type SignatureProblem } from './tc3.ts'
+
+export const TENCENT_CODES = [
+  'AuthFailure.InvalidAuthorization',
+  'AuthFailure.SecretIdNotFound',
+  'AuthFailure.SignatureExpire',
+  'AuthFailure.SignatureFailure',
+  'AuthFailure.UnauthorizedOperation',
+  'FailedOperation',
+  'InternalError',
+  'InvalidAction',
+  'InvalidParameter',
+  'InvalidParameterValue',
+  'MissingParameter',
+  'NoSuchVersion',
+  'RequestSizeLimitExceeded',
+  'ResourceNotFound',
+  'ServiceUnavailable',
+  'UnknownParameter',
+  'UnsupportedOperation',
+  'UnsupportedProtocol',
+] as const
+export type TencentCode = (typeof TENCENT_CODES)[number]
+
+export interface TencentError {
+  code: TencentCode
+  message: string
+}
+
+export const API_VERSION = '2019-08-19'
+
+/** What can be wrong with a call before its signature is looked at. */
+export type CallProblem =
+  | { reason: 'method_not_supported'; method: string }
+  | { reason: 'get_not_supported' }
+  /** Signature v1 (HmacSHA1, HmacSHA256) in a form. */
+  | { reason: 'v1_not_supported' }
+  | { reason: 'content_type_not_supported'; contentType: string }
+  /** `Authorization: SKIP` */
+  | { reason: 'unsigned_not_allowed' }
+  | { reason: 'common_parameter_missing'; name: string }
+  | { reason: 'authorization_malformed' }
+  | { reason: 'unknown_version'; version: string }
+  | { reason: 'unknown_action'; action: string }
+  | { reason: 'secret_id_not_found' }
+
+export function errorOfCall(problem: CallProblem): TencentError {
+  switch (problem.reason) {
+    case 'method_not_supported':
+      return {
+        code: 'UnsupportedProtocol',
+        message: `The request method \`${clip(problem.method)}\` is not supported; use GET or POST.`,
+      }
+    case 'get_not_supported':
+      return {
+        code: 'UnsupportedOperation',
+        message: 'GET requests are not supported yet; use POST with a JSON body.',
+      }
+    case 'v1_not_supported':
+      return {
+        code: 'UnsupportedOperation',
+        message:
+          'The signature methods HmacSHA1 and HmacSHA256 are not supported yet; use TC3-HMAC-SHA256 and POST with a JSON body.',
+      }
+    case 'content_type_not_supported':
+      return {
+        code: 'UnsupportedOperation',
+        message: `The content type \`${clip(problem.contentType)}\` is not supported; use POST with a JSON body and \`application/json\`.`,
+      }
+    case 'unsigned_not_allowed':
+      return {
+        code: 'AuthFailure.UnauthorizedOperation',
+        message:
+          'Unsigned calls (`Authorization: SKIP`) are not allowed; sign with TC3-HMAC-SHA256.',
+      }
+    case 'common_parameter_missing':
+      return missing(problem.name)
+    case 'authorization_malformed':
+      return {
+        code: 'AuthFailure.InvalidAuthorization',
+        message:
+          'The `Authorization` header is not in the form `TC3-HMAC-SHA256 Credential=…/…/…/tc3_request, SignedHeaders=…, Signature=…`.',
+      }
+    case 'unknown_version':
+      return {
+        code: 'NoSuchVersion',
+        message: `The version \`${clip(problem.version)}\` does not exist; use \`${API_VERSION}\`.`,
+      }
+    case 'unknown_action':
+      return {
+        code: 'InvalidAction',
+        message: `The action \`${clip(problem.action)}\` does not exist or is not supported.`,
+      }
+    case 'secret_id_not_found':
+      return {
+        code: 'AuthFailure.SecretIdNotFound',
+        message: 'The SecretId is not found, please ensure that your SecretId is correct.',
+      }
+  }
+}
+
+function signatureFailure(detail: string): TencentError {
+  const message = `The provided credentials could not be validated. Please check your signature is correct.${detail}`
+  return { code: 'AuthFailure.SignatureFailure', message }
+}
+
+export function errorOfSignature(problem: SignatureProblem): TencentError {
+  switch (problem.reason) {
+    case 'timestamp_invalid':
+      return badValue('X-TC-Timestamp', 'It must be Unix seconds, decimal.')
+    case 'expired': {
+      const { requestSeconds, serverSeconds } = problem
+      const difference = Math.abs(serverSeconds - requestSeconds)
+      return {
+        code: 'AuthFailure.SignatureExpire',
+        message: `The signature has expired: request time ${requestSeconds}, server time ${serverSeconds}, difference ${difference} s, allowed ${TIMESTAMP_TOLERANCE_SECONDS} s.`,
+      }
+    }
+    case 'date_mismatch':
+      return signatureFailure(
+        ` The credential date is ${problem.credentialDate}, but X-TC-Timestamp is in the UTC date ${problem.utcDate}; use the UTC date.`,
+      )
+    case 'header_not_signed':
+      return signatureFailure(` SignedHeaders must contain \`${problem.header}\`.`)
+    case 'signed_header_absent':
+      return signatureFailure(
+        ` SignedHeaders names \`${problem.header}\`, which the request does not carry.`,
+      )
+    case 'payload_not_signed':
+      return signatureFailure(
+        ' UNSIGNED-PAYLOAD is not supported: sign the SHA-256 of the request body.',
+      )
+    case 'signature_mismatch':
+      return signatureFailure('')
+  }
+}
+
+export function errorOfRejection(rejection: Rejection): TencentError {
+  switch (rejection.reason) {
+    case 'body_too_large': {
+      const { path, limit } = rejection
+      if (path !== undefined) return badValue(path, `It has more than ${limit} bytes.`)
+      const message = `The request body has more than ${limit} bytes.`
+      return { code: 'RequestSizeLimitExceeded', message }
+    }
+    case 'not_utf8':
+      return { code: 'InvalidParameter', message: 'The request body is not valid UTF-8.' }
+    case 'invalid_json':
+      return {
+        code: 'InvalidParameter',
+        message: `The request body is not valid JSON: ${rejection.problem}`,
+      }
+    case 'unsupported_media_type':
+      return {
+        code: 'UnsupportedOperation',
+        message: `The content type is not supported; use \`${rejection.expected}\`.`,
+      }
+    case 'invalid_type': {
+      const { path, expected, hint } = rejection
+      const what = path === '' ? 'the request body' : `parameter \`${clip(path)}\``
+      // Tencent names the bare type: `string`.
+      const type = expected.replace(/^an? /, '')
+      const message = `The value type of ${what} is not valid, input type should be \`${type}\`.`
+      return { code: 'InvalidParameter', message: hint ? `${message} ${hint}` : message }
+    }
+    case 'missing':
+      return missing(rejection.path)
+    case 'unknown_field':
+      return {
+        code: 'UnknownParameter',
+        message: `The parameter \`${clip(rejection.path)}\` is not recognized.`,
+      }
+    case 'invalid_value':
+      return badValue(rejection.path, rejection.problem)
+    case 'invalid_header':
+      return badValue(rejection.header, rejection.problem)
+    case 'unauthenticated':
+    case 'forbidden':
+      return { code: 'AuthFailure.UnauthorizedOperation', message: rejection.problem }
+    case 'datahub_not_found':
+      return {
+        code: 'ResourceNotFound',
+        message: `The DataHub access point \`${clip(rejection.datahub)}\` does not exist.`,
+      }
+    case 'task_not_running':
+      return {
+        code: 'FailedOperation',
+        message: `task status ${rejection.state} [${clip(rejection.datahub)}]`,
+      }
+    case 'receipt_not_valid':
+      return badValue('Receipt', 'It is not a receipt of this service.')
+    case 'envelope_not_found':
+      return { code: 'ResourceNotFound', message: 'The object does not exist.' }
+    case 'conflict':
+      return { code: 'FailedOperation', message: rejection.problem }
+    case 'route_not_found':
+      return {
+        code: 'UnsupportedOperation',
+        message: 'There is nothing at this path; send API calls to `/`.',
+      }
+    case 'method_not_allowed':
+      return {
+        code: 'UnsupportedProtocol',
+        message: `The request method is not supported; use ${rejection.allow}.`,
+      }
+    case 'not_confirmed':
+      return {
+        code: 'InternalError',
+        message:
+          'It is not confirmed whether the messages were taken. Sending them again is possible, but may store them twice.',
+      }
+    case 'unavailable':
+      return {
+        code: 'ServiceUnavailable',
+        message: `The service is temporarily unavailable. Please try again in ${rejection.retryAfterSeconds} s.`,
+      }
+    case 'internal':
+      return INTERNAL_ERROR
+  }
+}
+
+const INTERNAL_ERROR: TencentError = {
+  code: 'InternalError',
+  message: 'An internal error occurred. Quote the RequestId when reporting it.',
+}
+
+function missing(name: string): TencentError {
+  return {
+    code: 'MissingParameter',
+    message: `The request is missing a required parameter \`${clip(name)}\`.`,
+  }
+}
+
+function badValue(name: string, problem: string): TencentError {
+  return {
+    code: 'InvalidParameterValue',
+    message: `A value specified in \`${clip(name)}\` is not valid. ${problem}`,
+  }
+}
+
+/** The longest text of a client's own that a message repeats; a body's field name may have megabytes. */
+const MAX_QUOTED_CHARS = 128
+
+/** `toWellFormed` after the cut, which may fall inside a surrogate pair. */
+function clip(text: string): string {
+  if (text.length <= MAX_QUOTED_CHARS) return text.toWellFormed()
+  return `${text.slice(0, MAX_QUOTED_CHARS).toWellFormed()}…`
+}

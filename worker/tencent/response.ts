@@ -1,0 +1,27 @@
+/**
+ * Writes Tencent's envelope (tencent-api.md §1). HTTP status 200 and `application/json` without a charset, always: on anything else the
+ * SDKs lose the error code, or take an error for a success.
+ */
+import type { TencentError } from './error.ts'
+
+export interface ResponseIds {
+  /** Lower-case UUID v4. */
+  requestId: string
+  /** The client's own correlation id, echoed (§1.2). */
+  traceId?: string | undefined
+}
+
+export function successResponse(fields: Record<string, unknown>, ids: ResponseIds): Response {
+  return respond({ ...fields, RequestId: ids.requestId }, ids)
+}
+
+/** `Error` is there only on failure: Python and PHP test for the key's presence. */
+export function errorResponse({ code, message }: TencentError, ids: ResponseIds): Response {
+  return respond({ Error: { Code: code, Message: message }, RequestId: ids.requestId }, ids)
+}
+
+function respond(fields: Record<string, unknown>, { traceId }: ResponseIds): Response {
+  const headers = new Headers({ 'Content-Type': 'application/json' })
+  if (traceId !== undefined) headers.set('X-TC-TraceId', traceId)
+  return new Response(JSON.stringify({ Response: fields }), { status: 200, headers })
+}
