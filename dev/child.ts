@@ -53,7 +53,12 @@ export class Child {
     const { command, args, env, cwd, logFile } = this.#options
     const log = await open(logFile, 'a')
     try {
-      const child = spawn(command, args, { cwd, env: { ...env }, detached: true, stdio: ['ignore', log.fd, log.fd] })
+      const child = spawn(command, args, {
+        cwd,
+        env: { ...env },
+        detached: true,
+        stdio: ['ignore', log.fd, log.fd],
+      })
       await new Promise<void>((resolve, reject) => {
         child.once('spawn', resolve)
         child.once('error', reject)

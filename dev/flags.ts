@@ -15,7 +15,10 @@ export interface Flags {
   noRestart: boolean
 }
 
-export type FlagsResult = { status: 'ok'; flags: Flags } | { status: 'help' } | { status: 'invalid'; problems: string[] }
+export type FlagsResult =
+  | { status: 'ok'; flags: Flags }
+  | { status: 'help' }
+  | { status: 'invalid'; problems: string[] }
 
 export const USAGE = `npm run dev -- [flags]
 
@@ -60,10 +63,18 @@ export function readFlags(argv: readonly string[]): FlagsResult {
   const brokers = wholeNumber(values.brokers, 1, 3)
   const problems: string[] = []
   if (port === undefined) problems.push(`--port ${values.port}: a port from 1 to 65535 is needed`)
-  if (kafkaPort === undefined) problems.push(`--kafka-port ${values['kafka-port']}: a port from 1 to 65000 is needed`)
+  if (kafkaPort === undefined) {
+    problems.push(`--kafka-port ${values['kafka-port']}: a port from 1 to 65000 is needed`)
+  }
   if (values.state === '') problems.push('--state: a folder is needed')
-  if (relays !== 1) problems.push(`--relays ${values.relays}: one relay owns all shards for now; only 1 is possible`)
-  if (shards === undefined || !isShardCount(shards)) problems.push(`--shards ${values.shards}: must be ${SHARD_COUNTS.join(', ')}`)
+  if (relays !== 1) {
+    problems.push(
+      `--relays ${values.relays}: one relay owns all shards for now; only 1 is possible`,
+    )
+  }
+  if (shards === undefined || !isShardCount(shards)) {
+    problems.push(`--shards ${values.shards}: must be ${SHARD_COUNTS.join(', ')}`)
+  }
   if (brokers !== 1 && brokers !== 3) problems.push(`--brokers ${values.brokers}: must be 1 or 3`)
   if (
     problems.length > 0 ||

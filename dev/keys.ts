@@ -24,7 +24,11 @@ export async function openKeys(path: string): Promise<Keys> {
   try {
     return Keys.parse(JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
-    if (!isMissing(error)) throw new Error(`${path} can't be read; without its keys the data beside it is of no use`, { cause: error })
+    if (!isMissing(error)) {
+      throw new Error(`${path} can't be read; without its keys the data beside it is of no use`, {
+        cause: error,
+      })
+    }
   }
   const secret = () => randomBytes(32).toString('base64url')
   const keys: Keys = {

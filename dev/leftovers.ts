@@ -23,7 +23,9 @@ export async function openState(devJsonPath: string): Promise<void> {
   if (!left) return
   const { stack, worker, relay } = left.pids
   if (stack !== process.pid && isAlive(stack) && (await commandLine(stack)).includes('stack.ts')) {
-    throw new Refusal(`Another local stack (pid ${stack}) uses this state folder: ${devJsonPath}. End it, or choose another folder with --state.`)
+    throw new Refusal(
+      `Another local stack (pid ${stack}) uses this state folder: ${devJsonPath}. End it, or choose another folder with --state.`,
+    )
   }
   for (const pid of [...relay, ...worker]) {
     if (!OURS.test(await commandLine(pid))) continue

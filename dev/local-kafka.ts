@@ -40,24 +40,41 @@ async function useCluster(brokers: string[]): Promise<DevKafka> {
     await admin.connect()
     await admin.describeCluster()
   } catch (error) {
-    throw new Refusal(`No Kafka answers at KAFKA_BROKERS=${brokers.join(',')}: ${error instanceof Error ? error.message : String(error)}`)
+    throw new Refusal(
+      `No Kafka answers at KAFKA_BROKERS=${brokers.join(',')}: ${error instanceof Error ? error.message : String(error)}`,
+    )
   } finally {
     await admin.disconnect()
   }
   return { brokers, minInSyncReplicas: 1, pids: () => [], stop: async () => {} }
 }
 
-async function startOwn({ state, flags, say, onChange, onDeath }: LocalKafkaOptions): Promise<DevKafka> {
+async function startOwn({
+  state,
+  flags,
+  say,
+  onChange,
+  onDeath,
+}: LocalKafkaOptions): Promise<DevKafka> {
   const problems = await checkRequirements({ maven: !(await isKafkaCached()) })
   if (problems.length > 0) throw new Refusal(formatProblems(problems))
-  const wanted = Array.from({ length: flags.brokers }, (_, i) => flags.kafkaPort + 10 * i).flatMap((port, i) => [
-    { port, flag: '--kafka-port', what: `Kafka broker ${i + 1}` },
-    { port: port + 1, flag: '--kafka-port', what: `Kafka controller ${i + 1}` },
-  ])
+  const wanted = Array.from({ length: flags.brokers }, (_, i) => flags.kafkaPort + 10 * i).flatMap(
+    (port, i) => [
+      { port, flag: '--kafka-port', what: `Kafka broker ${i + 1}` },
+      { port: port + 1, flag: '--kafka-port', what: `Kafka controller ${i + 1}` },
+    ],
+  )
   await checkPorts(wanted)
-  const cluster = await startKafka({ dir: join(state, 'kafka'), brokers: flags.brokers, basePort: flags.kafkaPort, log: say })
+  const cluster = await startKafka({
+    dir: join(state, 'kafka'),
+    brokers: flags.brokers,
+    basePort: flags.kafkaPort,
+    log: say,
+  })
   const stop = new AbortController()
-  if (!flags.noRestart) for (const node of cluster.nodes) void keepUp(node, cluster, stop.signal, onChange, onDeath)
+  if (!flags.noRestart) {
+    for (const node of cluster.nodes) void keepUp(node, cluster, stop.signal, onChange, onDeath)
+  }
   return {
     brokers: cluster.brokers,
     minInSyncReplicas: flags.brokers === 3 ? 2 : 1,

@@ -22,12 +22,16 @@ export async function familyOf(pid: number): Promise<number[]> {
     ([, parent]) => parent,
   )
   const family = [pid]
-  for (const member of family) for (const [child] of children.get(member) ?? []) if (child !== undefined) family.push(child)
+  for (const member of family) {
+    for (const [child] of children.get(member) ?? []) if (child !== undefined) family.push(child)
+  }
   return family
 }
 
 /** Empty when there is no such process. */
 export async function commandLine(pid: number): Promise<string> {
-  const { stdout } = await run('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => ({ stdout: '' }))
+  const { stdout } = await run('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => ({
+    stdout: '',
+  }))
   return stdout.trim()
 }

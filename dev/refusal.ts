@@ -6,10 +6,16 @@ export class Refusal extends Error {
 }
 
 /** @throws Refusal that names each port in use */
-export async function checkPorts(ports: readonly { port: number; flag: string; what: string }[]): Promise<void> {
+export async function checkPorts(
+  ports: readonly { port: number; flag: string; what: string }[],
+): Promise<void> {
   const taken: string[] = []
   for (const { port, flag, what } of ports) {
-    if (!(await isFree(port))) taken.push(`Port ${port} (${what}) is in use. End what uses it, or choose another with ${flag}.`)
+    if (!(await isFree(port))) {
+      taken.push(
+        `Port ${port} (${what}) is in use. End what uses it, or choose another with ${flag}.`,
+      )
+    }
   }
   if (taken.length > 0) throw new Refusal(taken.join('\n'))
 }

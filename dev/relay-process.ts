@@ -20,7 +20,10 @@ const READY_DEADLINE_MS = 90_000
 const POLL_MS = 50
 
 /** Resolves with its address when every shard is booted. @throws when it never is */
-export async function startRelay(options: RelayOptions, onChild: (child: Child) => void): Promise<string> {
+export async function startRelay(
+  options: RelayOptions,
+  onChild: (child: Child) => void,
+): Promise<string> {
   const { root, state, restart, ops, env, onChange, onDeath } = options
   const child = new Child({
     name: 'relay',
@@ -40,7 +43,9 @@ export async function startRelay(options: RelayOptions, onChild: (child: Child) 
   const deadline = Date.now() + READY_DEADLINE_MS
   while (!(await isReady(ops))) {
     if (child.pid === undefined || Date.now() > deadline) {
-      throw new Error(`The relay does not come up. The end of ${join(state, 'logs/relay.log')}:\n${await child.tail()}`)
+      throw new Error(
+        `The relay does not come up. The end of ${join(state, 'logs/relay.log')}:\n${await child.tail()}`,
+      )
     }
     await delay(POLL_MS)
   }

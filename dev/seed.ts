@@ -7,7 +7,12 @@ import * as z from 'zod'
 import { createAdmin } from '../relay/kafka/kafkajs.ts'
 import { isMissing, writeAtomically } from './files.ts'
 
-const Demo = z.object({ datahubId: z.string(), topic: z.string(), secretId: z.string(), secretKey: z.string() })
+const Demo = z.object({
+  datahubId: z.string(),
+  topic: z.string(),
+  secretId: z.string(),
+  secretKey: z.string(),
+})
 export type Demo = z.infer<typeof Demo>
 
 export const DEMO_TOPIC = 'demo'
@@ -28,8 +33,12 @@ export async function seedDemo({ path, api, adminToken, brokers }: SeedOptions):
   if (before) return before
   const datahub = z.object({ datahubId: z.string(), topic: z.string() })
   const credential = z.object({ secretId: z.string(), secretKey: z.string() })
-  const { datahubId, topic } = datahub.parse(await post('/v1/datahubs', { name: 'demo', topic: DEMO_TOPIC }))
-  const { secretId, secretKey } = credential.parse(await post('/v1/credentials', { scopes: ['send', 'query', 'manage'], datahubs: 'all' }))
+  const { datahubId, topic } = datahub.parse(
+    await post('/v1/datahubs', { name: 'demo', topic: DEMO_TOPIC }),
+  )
+  const { secretId, secretKey } = credential.parse(
+    await post('/v1/credentials', { scopes: ['send', 'query', 'manage'], datahubs: 'all' }),
+  )
   const demo = { datahubId, topic, secretId, secretKey }
   await writeAtomically(path, `${JSON.stringify(demo, undefined, 2)}\n`)
   return demo
@@ -41,7 +50,9 @@ export async function seedDemo({ path, api, adminToken, brokers }: SeedOptions):
       body: JSON.stringify(body),
     })
     const text = await response.text()
-    if (response.status !== 201) throw new Error(`POST ${route} answers ${response.status}: ${text}`)
+    if (response.status !== 201) {
+      throw new Error(`POST ${route} answers ${response.status}: ${text}`)
+    }
     return JSON.parse(text)
   }
 }
@@ -64,7 +75,13 @@ async function ensureTopic(brokers: readonly string[]): Promise<void> {
     const cluster = await admin.describeCluster()
     await admin.createTopics({
       waitForLeaders: true,
-      topics: [{ topic: DEMO_TOPIC, numPartitions: DEMO_PARTITIONS, replicationFactor: Math.min(cluster.brokers.length, 3) }],
+      topics: [
+        {
+          topic: DEMO_TOPIC,
+          numPartitions: DEMO_PARTITIONS,
+          replicationFactor: Math.min(cluster.brokers.length, 3),
+        },
+      ],
     })
   } finally {
     await admin.disconnect()

@@ -8,20 +8,20 @@ import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { banner } from './banner.ts'
+import type { Child } from './child.ts'
 import type { DevJson } from './dev-json.ts'
 import { writeAtomically } from './files.ts'
 import { readFlags, USAGE, type Flags } from './flags.ts'
+import { findFreePorts } from './kafka/ports.ts'
 import { openKeys, type Keys } from './keys.ts'
 import { openState } from './leftovers.ts'
 import { openKafka, type DevKafka } from './local-kafka.ts'
-import { checkPorts, Refusal } from './refusal.ts'
 import { familyOf } from './processes.ts'
 import { LOCAL_ACCOUNT_ID, LOCAL_QUEUES } from './queue-pull/queues.ts'
-import { findFreePorts } from './kafka/ports.ts'
+import { checkPorts, Refusal } from './refusal.ts'
 import { startRelay } from './relay-process.ts'
 import { seedDemo, type Demo } from './seed.ts'
 import { startWorker } from './worker-process.ts'
-import type { Child } from './child.ts'
 
 const LOCAL_REGION = 'ap-guangzhou'
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -46,7 +46,12 @@ async function main(): Promise<void> {
     await stack.start()
   } catch (error) {
     if (!stack.isStopping) {
-      const text = error instanceof Refusal ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
+      const text =
+        error instanceof Refusal
+          ? error.message
+          : error instanceof Error
+            ? (error.stack ?? error.message)
+            : String(error)
       process.stderr.write(`${text}\n`)
       process.exitCode = 1
       await stack.stop()
@@ -92,18 +97,45 @@ class Stack {
       this.#say(`${what} ended (${how})${final ? '; it stays down' : '; it is started again'}`)
     // Both take seconds and need nothing of each other.
     const [kafka] = await this.#all(
-      openKafka({ state, flags, say: this.#say, onChange, onDeath: onDeath('Kafka') }).then((opened) => (this.#kafka = opened)),
-      startWorker({ root: ROOT, state, port: flags.port, api, restart, vars: workerVars(flags, keys), onChange, onDeath: onDeath('The worker') }, (child) => {
-        this.#worker = child
-      }),
+      openKafka({ state, flags, say: this.#say, onChange, onDeath: onDeath('Kafka') }).then(
+        (opened) => (this.#kafka = opened),
+      ),
+      startWorker(
+        {
+          root: ROOT,
+          state,
+          port: flags.port,
+          api,
+          restart,
+          vars: workerVars(flags, keys),
+          onChange,
+          onDeath: onDeath('The worker'),
+        },
+        (child) => {
+          this.#worker = child
+        },
+      ),
     )
     this.#say('Kafka and the worker are up; making the demo task')
-    const demo = await seedDemo({ path: join(state, 'demo.json'), api, adminToken: keys.adminToken, brokers: kafka.brokers })
+    const demo = await seedDemo({
+      path: join(state, 'demo.json'),
+      api,
+      adminToken: keys.adminToken,
+      brokers: kafka.brokers,
+    })
 
     const [opsPort = 0] = await findFreePorts(1)
     const ops = `http://127.0.0.1:${opsPort}`
     const relay = await startRelay(
-      { root: ROOT, state, restart, ops, env: relayEnv({ flags, keys, api, opsPort, kafka }), onChange, onDeath: onDeath('The relay') },
+      {
+        root: ROOT,
+        state,
+        restart,
+        ops,
+        env: relayEnv({ flags, keys, api, opsPort, kafka }),
+        onChange,
+        onDeath: onDeath('The relay'),
+      },
       (child) => {
         this.#relay = { child, ops }
       },
@@ -188,7 +220,13 @@ function workerVars(flags: Flags, keys: Keys): Record<string, string> {
   }
 }
 
-function relayEnv(of: { flags: Flags; keys: Keys; api: string; opsPort: number; kafka: DevKafka }): Record<string, string> {
+function relayEnv(of: {
+  flags: Flags
+  keys: Keys
+  api: string
+  opsPort: number
+  kafka: DevKafka
+}): Record<string, string> {
   const { flags, keys, api, opsPort, kafka } = of
   return {
     INSTANCE_ID: keys.instanceId,
@@ -204,12 +242,21 @@ function relayEnv(of: { flags: Flags; keys: Keys; api: string; opsPort: number; 
     MIN_IN_SYNC_REPLICAS: String(kafka.minInSyncReplicas),
     RELAY_ID: 'relay-1',
     OPS_PORT: String(opsPort),
+    // Shorter than in production: after a crash nobody wants to wait a minute for what it held.
+    TRANSACTION_TIMEOUT_MS: process.env['TRANSACTION_TIMEOUT_MS'] ?? '10000',
+    LEASE_MS: process.env['LEASE_MS'] ?? '15000',
     // The steps of each transaction: what a crash hit can be read from the log.
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'debug',
   }
 }
 
-function describe(of: { flags: Flags; keys: Keys; demo: Demo; api: string; kafka: DevKafka }): Omit<DevJson, 'pids' | 'relays'> {
+function describe(of: {
+  flags: Flags
+  keys: Keys
+  demo: Demo
+  api: string
+  kafka: DevKafka
+}): Omit<DevJson, 'pids' | 'relays'> {
   const { flags, keys, demo, api, kafka } = of
   return {
     api,

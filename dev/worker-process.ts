@@ -29,11 +29,19 @@ const READY_DEADLINE_MS = 90_000
 const POLL_MS = 50
 
 /** Resolves when the worker answers. `onChild` gets the child before that, so that it can be stopped. @throws when it never answers */
-export async function startWorker(options: WorkerOptions, onChild: (child: Child) => void): Promise<Child> {
+export async function startWorker(
+  options: WorkerOptions,
+  onChild: (child: Child) => void,
+): Promise<Child> {
   const { root, state, port, api, restart, vars, onChange, onDeath } = options
   const envFile = join(state, 'dev.env')
   await mkdir(join(state, 'registry'), { recursive: true })
-  await writeAtomically(envFile, Object.entries(vars).map(([name, value]) => `${name}=${value}\n`).join(''))
+  await writeAtomically(
+    envFile,
+    Object.entries(vars)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(''),
+  )
   const child = new Child({
     name: 'worker',
     command: process.execPath,
@@ -45,7 +53,12 @@ export async function startWorker(options: WorkerOptions, onChild: (child: Child
       ...['--ip', '127.0.0.1', '--port', String(port), '--inspector-port', '0'],
       '--show-interactive-dev-session=false',
     ],
-    env: { ...process.env, ...QUIET, WRANGLER_REGISTRY_PATH: join(state, 'registry'), WRANGLER_LOG_PATH: join(state, 'logs') },
+    env: {
+      ...process.env,
+      ...QUIET,
+      WRANGLER_REGISTRY_PATH: join(state, 'registry'),
+      WRANGLER_LOG_PATH: join(state, 'logs'),
+    },
     cwd: root,
     logFile: join(state, 'logs/worker.log'),
     restart,
@@ -58,7 +71,9 @@ export async function startWorker(options: WorkerOptions, onChild: (child: Child
   const deadline = Date.now() + READY_DEADLINE_MS
   while (!(await answers(new URL('/livez', api)))) {
     if (child.pid === undefined || Date.now() > deadline) {
-      throw new Error(`The worker does not come up. The end of ${join(state, 'logs/worker.log')}:\n${await child.tail()}`)
+      throw new Error(
+        `The worker does not come up. The end of ${join(state, 'logs/worker.log')}:\n${await child.tail()}`,
+      )
     }
     await delay(POLL_MS)
   }

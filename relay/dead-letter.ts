@@ -15,7 +15,13 @@ export interface RawMessage {
 }
 
 /** One report of an envelope: its own key, value and headers, and Edgehub's headers beside them. */
-export function deadReport(envelope: Envelope, record: EnvelopeRecord, index: number, reason: FailureReason, now: number): LaneMessage {
+export function deadReport(
+  envelope: Envelope,
+  record: EnvelopeRecord,
+  index: number,
+  reason: FailureReason,
+  now: number,
+): LaneMessage {
   const message = toMessage(envelope, record, index)
   return {
     ...message,

@@ -19,8 +19,8 @@ import {
 } from '#contract'
 import { deadRaw, deadReport, type RawMessage } from './dead-letter.ts'
 import type { Append, AppendResult } from './kafka/append.ts'
-import { Doubt, type Lane } from './kafka/lane.ts'
 import type { LaneMessage } from './kafka/kafkajs.ts'
+import { Doubt, type Lane } from './kafka/lane.ts'
 import { place, type Blocked, type Placement, type Sendable } from './placement.ts'
 
 /** An envelope that will never be delivered, with what is left of its records. */
@@ -66,11 +66,21 @@ export async function deliver(batch: Batch, deps: DeliverDeps): Promise<Delivere
     return { committed: undefined, outcomes: [], blocked: waiting }
   }
 
-  const refused = await lane.add([...placement.appends.map(({ topic, partition }) => ({ topic, partition })), ledger])
+  const refused = await lane.add([
+    ...placement.appends.map(({ topic, partition }) => ({ topic, partition })),
+    ledger,
+  ])
   if (refused.length > 0) {
-    const codes = new Map(refused.map(({ topic, partition, code }) => [`${topic}/${partition}`, code]))
+    const codes = new Map(
+      refused.map(({ topic, partition, code }) => [`${topic}/${partition}`, code]),
+    )
     const code = codes.get(`${ledger.topic}/${ledger.partition}`)
-    if (code !== undefined) throw new Doubt('add', Object.assign(new Error(`the ledger is refused with code ${code}`), { code }))
+    if (code !== undefined) {
+      throw new Doubt(
+        'add',
+        Object.assign(new Error(`the ledger is refused with code ${code}`), { code }),
+      )
+    }
     placement = placeAgain(placement, codes, topology)
     ;({ doomed, waiting } = giveUpOld(placement.blocked, deps.now()))
   }
@@ -79,7 +89,14 @@ export async function deliver(batch: Batch, deps: DeliverDeps): Promise<Delivere
   const results = await lane.append(placement.appends)
   const { outcomes, letters } = judge(placement, results, sent)
   for (const doom of [...batch.doomed, ...doomed]) {
-    outcomes.push([doom.envelope.id, outcomeOf(doom.envelope, Array<ReportOutcome>(doom.count).fill({ status: 'failed', reason: doom.reason }), sent)])
+    outcomes.push([
+      doom.envelope.id,
+      outcomeOf(
+        doom.envelope,
+        Array<ReportOutcome>(doom.count).fill({ status: 'failed', reason: doom.reason }),
+        sent,
+      ),
+    ])
     letters.push(...lettersOf(doom, sent))
   }
   letters.push(...batch.raw.map((raw) => deadRaw(raw, sent)))
@@ -88,7 +105,9 @@ export async function deliver(batch: Batch, deps: DeliverDeps): Promise<Delivere
     await lane.commit()
     return { committed: undefined, outcomes, blocked: waiting }
   }
-  if (letters.length > 0) await appendWhole(lane, { ...deadLetters, messages: letters }, 'dead letters', true)
+  if (letters.length > 0) {
+    await appendWhole(lane, { ...deadLetters, messages: letters }, 'dead letters', true)
+  }
 
   const record: LedgerRecord = {
     v: 1,
@@ -96,13 +115,21 @@ export async function deliver(batch: Batch, deps: DeliverDeps): Promise<Delivere
     ...(batch.raw.length === 0 ? {} : { raw: batch.raw.map(({ messageId }) => messageId) }),
   }
   const value = Buffer.from(encodeLedgerRecord(record))
-  const offset = await appendWhole(lane, { ...ledger, messages: [{ key: null, value, timestamp: sent }] }, 'ledger', false)
+  const offset = await appendWhole(
+    lane,
+    { ...ledger, messages: [{ key: null, value, timestamp: sent }] },
+    'ledger',
+    false,
+  )
   await lane.commit()
   return { committed: { record, offset }, outcomes, blocked: waiting }
 }
 
 /** What has waited too long for its topic is not kept waiting. */
-function giveUpOld(blocked: readonly Blocked[], now: number): { doomed: Doomed[]; waiting: Blocked[] } {
+function giveUpOld(
+  blocked: readonly Blocked[],
+  now: number,
+): { doomed: Doomed[]; waiting: Blocked[] } {
   const isOld = ({ sendable }: Blocked) => now - sendable.envelope.received >= MAX_UNAVAILABLE_MS
   return {
     waiting: blocked.filter((b) => !isOld(b)),
@@ -115,7 +142,11 @@ function giveUpOld(blocked: readonly Blocked[], now: number): { doomed: Doomed[]
 }
 
 /** Takes the refused partitions out, and every envelope that touches one of them; unkeyed reports stay where they were placed. */
-function placeAgain(before: Placement, refused: ReadonlyMap<string, number>, topology: Parameters<typeof place>[0]['topology']): Placement {
+function placeAgain(
+  before: Placement,
+  refused: ReadonlyMap<string, number>,
+  topology: Parameters<typeof place>[0]['topology'],
+): Placement {
   const isRefused = ({ topic, partition }: Append) => refused.has(`${topic}/${partition}`)
   const good = before.placed.filter(({ places }) => !places.some(({ append }) => isRefused(append)))
   const bad = before.placed.filter(({ places }) => places.some(({ append }) => isRefused(append)))
@@ -130,7 +161,12 @@ function placeAgain(before: Placement, refused: ReadonlyMap<string, number>, top
       return { append: copy, at: copy.messages.length - 1 }
     }),
   }))
-  const again = place({ sendables: bad.map(({ sendable }) => sendable), topology, rotation: { next: 0 }, refused })
+  const again = place({
+    sendables: bad.map(({ sendable }) => sendable),
+    topology,
+    rotation: { next: 0 },
+    refused,
+  })
   const blocked = bad.map(({ sendable }): Blocked => {
     const known = again.blocked.find((b) => b.sendable === sendable)
     return known ?? { sendable, topic: sendable.envelope.topic, reason: 'topic_not_found' }
@@ -145,22 +181,41 @@ function judge(
 ): { outcomes: [EnvelopeId, Outcome][]; letters: LaneMessage[] } {
   const resultsOf = new Map(appends.map((append, i) => [append, results[i]]))
   const letters: LaneMessage[] = []
-  const outcomes = placed.map(({ sendable: { envelope, records }, places }): [EnvelopeId, Outcome] => {
-    const reports = places.map(({ append, at }, index): ReportOutcome => {
-      const result = resultsOf.get(append)?.[at]
-      if (!result) throw new Doubt('append', new Error(`no result for ${envelope.id}.${index}`))
-      if (result.status === 'stored') return { status: 'delivered', partition: append.partition, offset: result.offset.toString() }
-      const record = records[index]
-      if (record) letters.push(deadReport(envelope, record, index, result.reason, sent))
-      return { status: 'failed', reason: result.reason }
-    })
-    return [envelope.id, outcomeOf(envelope, reports, sent)]
-  })
+  const outcomes = placed.map(
+    ({ sendable: { envelope, records }, places }): [EnvelopeId, Outcome] => {
+      const reports = places.map(({ append, at }, index): ReportOutcome => {
+        const result = resultsOf.get(append)?.[at]
+        if (!result) throw new Doubt('append', new Error(`no result for ${envelope.id}.${index}`))
+        if (result.status === 'stored') {
+          return {
+            status: 'delivered',
+            partition: append.partition,
+            offset: result.offset.toString(),
+          }
+        }
+        const record = records[index]
+        if (record) letters.push(deadReport(envelope, record, index, result.reason, sent))
+        return { status: 'failed', reason: result.reason }
+      })
+      return [envelope.id, outcomeOf(envelope, reports, sent)]
+    },
+  )
   return { outcomes, letters }
 }
 
-function outcomeOf({ datahub, topic, received, digest }: Envelope, reports: readonly ReportOutcome[], sent: number): Outcome {
-  return { datahub, topic, received, sent, ...(digest === undefined ? {} : { digest }), runs: packRuns(reports) }
+function outcomeOf(
+  { datahub, topic, received, digest }: Envelope,
+  reports: readonly ReportOutcome[],
+  sent: number,
+): Outcome {
+  return {
+    datahub,
+    topic,
+    received,
+    sent,
+    ...(digest === undefined ? {} : { digest }),
+    runs: packRuns(reports),
+  }
 }
 
 function lettersOf({ envelope, records, reason }: Doomed, now: number): LaneMessage[] {
@@ -169,14 +224,26 @@ function lettersOf({ envelope, records, reason }: Doomed, now: number): LaneMess
 }
 
 /** Edgehub's own topics must take everything: whatever they refuse is no envelope's fault. Returns the first offset. */
-async function appendWhole(lane: DeliverDeps['lane'], append: Append, what: string, add: boolean): Promise<bigint> {
+async function appendWhole(
+  lane: DeliverDeps['lane'],
+  append: Append,
+  what: string,
+  add: boolean,
+): Promise<bigint> {
   if (add) {
     const [refused] = await lane.add([{ topic: append.topic, partition: append.partition }])
-    if (refused) throw new Doubt(what, Object.assign(new Error(`refused with code ${refused.code}`), { code: refused.code }))
+    if (refused) {
+      throw new Doubt(
+        what,
+        Object.assign(new Error(`refused with code ${refused.code}`), { code: refused.code }),
+      )
+    }
   }
   const [results] = await lane.append([append])
   const bad = results?.find((r) => r.status === 'refused')
   const first = results?.[0]
-  if (bad || first?.status !== 'stored') throw new Doubt(what, new Error('a record of Edgehub itself is refused'))
+  if (bad || first?.status !== 'stored') {
+    throw new Doubt(what, new Error('a record of Edgehub itself is refused'))
+  }
   return first.offset
 }

@@ -31,7 +31,14 @@ export function decide(items: readonly Item[], knowledge: Knowledge, now: number
   const send: Sendable[] = []
   const doomed: Doomed[] = []
   const raw: RawMessage[] = []
-  const decision: Decision = { batch: { send, doomed, raw }, leases: new Map(), known: [], raw: [], knownRaw: [], waiting: [] }
+  const decision: Decision = {
+    batch: { send, doomed, raw },
+    leases: new Map(),
+    known: [],
+    raw: [],
+    knownRaw: [],
+    waiting: [],
+  }
   for (const item of items) {
     if (item.kind === 'wait') {
       decision.waiting.push({ item, delaySeconds: retryDelaySeconds(item.lease.attempts) })
@@ -43,7 +50,9 @@ export function decide(items: readonly Item[], knowledge: Knowledge, now: number
         decision.knownRaw.push(item)
         continue
       }
-      if (!raw.some((r) => r.messageId === messageId)) raw.push({ messageId, body, problem: item.problem })
+      if (!raw.some((r) => r.messageId === messageId)) {
+        raw.push({ messageId, body, problem: item.problem })
+      }
       decision.raw.push(item)
       continue
     }
@@ -61,7 +70,12 @@ export function decide(items: readonly Item[], knowledge: Knowledge, now: number
     decision.leases.set(envelope.id, [item])
     if (now - envelope.received > MAX_SEND_AGE_MS) {
       const records = item.kind === 'envelope' ? { records: item.records } : {}
-      doomed.push({ envelope, ...records, count: recordCount(envelope), reason: 'attempts_exhausted' })
+      doomed.push({
+        envelope,
+        ...records,
+        count: recordCount(envelope),
+        reason: 'attempts_exhausted',
+      })
     } else if (item.kind === 'lost') {
       doomed.push({ envelope, count: recordCount(envelope), reason: 'envelope_lost' })
     } else {

@@ -129,9 +129,15 @@ export class Intake {
       if (failed) {
         this.#deps.onPullFailed(failed.reason)
         const asked = failed.reason instanceof QueueError ? (failed.reason.retryAfterMs ?? 0) : 0
-        await this.#deps.sleep(Math.max(asked, backoffMs(failures, FAILED, this.#deps.random)), this.#stop.signal)
+        await this.#deps.sleep(
+          Math.max(asked, backoffMs(failures, FAILED, this.#deps.random)),
+          this.#stop.signal,
+        )
       } else if (pulled === 0) {
-        await this.#deps.sleep(Math.min(IDLE.firstMs * 2 ** (idle - 1), IDLE.maxMs), this.#stop.signal)
+        await this.#deps.sleep(
+          Math.min(IDLE.firstMs * 2 ** (idle - 1), IDLE.maxMs),
+          this.#stop.signal,
+        )
       }
     }
   }

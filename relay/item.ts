@@ -2,7 +2,13 @@
  * What a pulled lease turns out to be, before anybody asks whether it is new. Decoding and fetching run ahead of the decision: nothing here
  * depends on what is in Kafka.
  */
-import { decodeEnvelope, shardOf, type Envelope, type EnvelopeRecord, type ShardCount } from '#contract'
+import {
+  decodeEnvelope,
+  shardOf,
+  type Envelope,
+  type EnvelopeRecord,
+  type ShardCount,
+} from '#contract'
 import type { Lease } from './queue/client.ts'
 import type { WorkerClient } from './status/worker-client.ts'
 
@@ -28,7 +34,9 @@ export interface ItemDeps {
 export async function toItem(lease: Lease, { shard, shards, worker }: ItemDeps): Promise<Item> {
   const decoded = decodeEnvelope(lease.body.toString())
   if (decoded.status === 'undecodable') return { lease, kind: 'raw', problem: decoded.problem }
-  if (decoded.status === 'unknown_version') return { lease, kind: 'wait', reason: 'unknown_version' }
+  if (decoded.status === 'unknown_version') {
+    return { lease, kind: 'wait', reason: 'unknown_version' }
+  }
   const { envelope } = decoded
   if (shardOf(envelope.id, shards) !== shard) return { lease, kind: 'wait', reason: 'other_shard' }
   if ('records' in envelope) return { lease, kind: 'envelope', envelope, records: envelope.records }
@@ -49,6 +57,7 @@ export function reportsIn(item: Item): number {
 
 /** Memory that it holds, roughly. */
 export function bytesOf(item: Item): number {
-  const claimed = item.kind === 'envelope' && 'claim' in item.envelope ? item.envelope.claim.bytes : 0
+  const claimed =
+    item.kind === 'envelope' && 'claim' in item.envelope ? item.envelope.claim.bytes : 0
   return item.lease.body.length + claimed
 }

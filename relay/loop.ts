@@ -79,7 +79,9 @@ export async function runShard(deps: ShardDeps, signal: AbortSignal): Promise<vo
     }
     bootFailures = 0
     observe.booted(owner.found.length)
-    if (owner.found.length > 0) await settler.submit({ outcomes: owner.found, leases: new Map(), raw: [] })
+    if (owner.found.length > 0) {
+      await settler.submit({ outcomes: owner.found, leases: new Map(), raw: [] })
+    }
     intake.resume()
     const end = await serve(owner)
     intake.pause()
@@ -126,38 +128,62 @@ export async function runShard(deps: ShardDeps, signal: AbortSignal): Promise<vo
         inHand = []
         observe.committed(delivered)
         await settler.submit({ outcomes: delivered.outcomes, leases, raw })
-        const blocked = delivered.blocked.flatMap(({ sendable }) => leases.get(sendable.envelope.id) ?? [])
-        await giveBackWaiting(blocked.map((item) => ({ item, delaySeconds: retryDelaySeconds(item.lease.attempts) })))
+        const blocked = delivered.blocked.flatMap(
+          ({ sendable }) => leases.get(sendable.envelope.id) ?? [],
+        )
+        await giveBackWaiting(
+          blocked.map((item) => ({ item, delaySeconds: retryDelaySeconds(item.lease.attempts) })),
+        )
       }
       await settleKnown(known, knownRaw)
       await giveBackWaiting(waiting)
     }
   }
 
-  async function settleKnown(known: { item: Item; id: EnvelopeId; outcome: Outcome }[], raw: readonly Item[]): Promise<void> {
+  async function settleKnown(
+    known: { item: Item; id: EnvelopeId; outcome: Outcome }[],
+    raw: readonly Item[],
+  ): Promise<void> {
     if (known.length + raw.length === 0) return
     const byId = Map.groupBy(known, ({ id }) => id)
     await settler.submit({
-      outcomes: [...byId].flatMap(([id, of]) => of.slice(0, 1).map(({ outcome }): [EnvelopeId, Outcome] => [id, outcome])),
+      outcomes: [...byId].flatMap(([id, of]) =>
+        of.slice(0, 1).map(({ outcome }): [EnvelopeId, Outcome] => [id, outcome]),
+      ),
       leases: new Map([...byId].map(([id, of]) => [id, of.map(({ item }) => item)])),
       raw,
     })
   }
 
-  async function giveBackWaiting(waiting: readonly { item: Item; delaySeconds: number }[]): Promise<void> {
+  async function giveBackWaiting(
+    waiting: readonly { item: Item; delaySeconds: number }[],
+  ): Promise<void> {
     for (const [delaySeconds, of] of Map.groupBy(waiting, (w) => w.delaySeconds)) {
-      await giveBack(deps, of.map(({ item }) => item), 'waiting', delaySeconds)
+      await giveBack(
+        deps,
+        of.map(({ item }) => item),
+        'waiting',
+        delaySeconds,
+      )
     }
   }
 }
 
 /** Gives leases back before they run out. When that fails they run out: nothing is lost, it only takes longer. */
-async function giveBack(deps: ShardDeps, items: readonly Item[], reason: string, delaySeconds?: number): Promise<void> {
+async function giveBack(
+  deps: ShardDeps,
+  items: readonly Item[],
+  reason: string,
+  delaySeconds?: number,
+): Promise<void> {
   if (items.length === 0) return
   try {
     await deps.queue.settle(
       [],
-      items.map(({ lease }) => ({ leaseId: lease.leaseId, delaySeconds: delaySeconds ?? retryDelaySeconds(lease.attempts) })),
+      items.map(({ lease }) => ({
+        leaseId: lease.leaseId,
+        delaySeconds: delaySeconds ?? retryDelaySeconds(lease.attempts),
+      })),
     )
     deps.observe.gaveBack(items, reason)
   } catch (error) {

@@ -33,7 +33,9 @@ await main()
 async function main(): Promise<void> {
   const read = readConfig(process.env)
   if (read.status === 'invalid') {
-    process.stderr.write(`The relay can't start, because of its settings:\n${read.problems.map((p) => `  ${p}\n`).join('')}`)
+    process.stderr.write(
+      `The relay can't start, because of its settings:\n${read.problems.map((p) => `  ${p}\n`).join('')}`,
+    )
     process.exitCode = EXIT_CONFIG
     return
   }
@@ -56,7 +58,9 @@ async function main(): Promise<void> {
   process.on('SIGINT', onSignal)
 
   const metrics = createMetrics()
-  const shards = Array.from({ length: config.shards }, (_, shard) => createShard(shard, config, log, metrics))
+  const shards = Array.from({ length: config.shards }, (_, shard) =>
+    createShard(shard, config, log, metrics),
+  )
   const ops = await startOpsServer({
     host: config.OPS_HOST,
     port: config.OPS_PORT,
@@ -90,7 +94,13 @@ function createShard(shard: number, config: Config, log: Logger, metrics: Metric
     leaseMs: config.LEASE_MS,
   })
   const remembered = new Remembered()
-  const observe = createObserver({ shard, log, metrics, clock: () => performance.now(), remembered: () => remembered.size })
+  const observe = createObserver({
+    shard,
+    log,
+    metrics,
+    clock: () => performance.now(),
+    remembered: () => remembered.size,
+  })
   const clock = { now: Date.now, random: Math.random, sleep }
   const intake = new Intake(
     {
@@ -100,7 +110,11 @@ function createShard(shard: number, config: Config, log: Logger, metrics: Metric
       onPulled: (leases) => observe.pulled(leases, Date.now()),
       onPullFailed: (error) => observe.pullFailed(error),
     },
-    { maxReports: config.MAX_TRANSACTION_REPORTS, maxBytes: config.MAX_TRANSACTION_BYTES, maxPulls: config.MAX_PULLS },
+    {
+      maxReports: config.MAX_TRANSACTION_REPORTS,
+      maxBytes: config.MAX_TRANSACTION_BYTES,
+      maxPulls: config.MAX_PULLS,
+    },
   )
   const settler = new Settler({
     queue,
@@ -124,7 +138,11 @@ function createShard(shard: number, config: Config, log: Logger, metrics: Metric
     })
   return {
     isReady: () => observe.isReady(),
-    run: (signal: AbortSignal) => runShard({ ...clock, takeOver: takeOverShard, remembered, intake, settler, queue, observe }, signal),
+    run: (signal: AbortSignal) =>
+      runShard(
+        { ...clock, takeOver: takeOverShard, remembered, intake, settler, queue, observe },
+        signal,
+      ),
     close: async () => {
       await Promise.all([queuePool.close(), workerPool.close()])
     },
@@ -146,12 +164,20 @@ async function prepareTopics(config: Config, log: Logger, signal: AbortSignal): 
 }
 
 function kafkaSettings(config: Config): KafkaSettings {
-  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username = '', KAFKA_SASL_PASSWORD: password = '' } = config
+  const {
+    KAFKA_SASL_MECHANISM: mechanism,
+    KAFKA_SASL_USERNAME: username = '',
+    KAFKA_SASL_PASSWORD: password = '',
+  } = config
   return {
     brokers: config.KAFKA_BROKERS,
     clientId: `edgehub-${config.RELAY_ID}`,
-    ...(config.KAFKA_TLS ? { ssl: config.KAFKA_TLS_CA === undefined ? true : { ca: [config.KAFKA_TLS_CA] } } : {}),
-    ...(mechanism === undefined ? {} : { sasl: { mechanism, username, password } as NonNullable<KafkaSettings['sasl']> }),
+    ...(config.KAFKA_TLS
+      ? { ssl: config.KAFKA_TLS_CA === undefined ? true : { ca: [config.KAFKA_TLS_CA] } }
+      : {}),
+    ...(mechanism === undefined
+      ? {}
+      : { sasl: { mechanism, username, password } as NonNullable<KafkaSettings['sasl']> }),
   }
 }
 

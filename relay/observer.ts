@@ -27,7 +27,13 @@ export interface ObserverOptions {
   remembered(): number
 }
 
-export function createObserver({ shard: index, log: parent, metrics, clock, remembered }: ObserverOptions): Observer {
+export function createObserver({
+  shard: index,
+  log: parent,
+  metrics,
+  clock,
+  remembered,
+}: ObserverOptions): Observer {
   const log = parent.child({ shard: index })
   const shard = String(index)
   const labels = { shard }
@@ -35,7 +41,15 @@ export function createObserver({ shard: index, log: parent, metrics, clock, reme
   let transaction = 0
   let began = 0
   // A shard that had no trouble yet shows zeros, not gaps.
-  for (const metric of [metrics.doubts, metrics.boots, metrics.delivered, metrics.pulled, metrics.settled]) metric.inc(labels, 0)
+  for (const metric of [
+    metrics.doubts,
+    metrics.boots,
+    metrics.delivered,
+    metrics.pulled,
+    metrics.settled,
+  ]) {
+    metric.inc(labels, 0)
+  }
 
   return {
     isReady: () => ready,
@@ -53,7 +67,10 @@ export function createObserver({ shard: index, log: parent, metrics, clock, reme
       ready = true
       metrics.boots.inc(labels)
       metrics.remembered.set(labels, remembered())
-      log.info({ found, remembered: remembered() }, 'The shard is taken over and its ledger is read')
+      log.info(
+        { found, remembered: remembered() },
+        'The shard is taken over and its ledger is read',
+      )
     },
     bootFailed(error) {
       ready = false
@@ -83,15 +100,23 @@ export function createObserver({ shard: index, log: parent, metrics, clock, reme
         log.warn({ transaction, reason, reports: n }, 'Reports went to the dead letters')
       }
       metrics.remembered.set(labels, remembered())
-      for (const { topic, reason } of delivered.blocked) log.warn({ topic, reason }, 'An envelope waits for its topic')
-      log.debug({ transaction, reports, envelopes: delivered.outcomes.length }, 'The transaction is committed')
+      for (const { topic, reason } of delivered.blocked) {
+        log.warn({ topic, reason }, 'An envelope waits for its topic')
+      }
+      log.debug(
+        { transaction, reports, envelopes: delivered.outcomes.length },
+        'The transaction is committed',
+      )
     },
     gaveBack(items, reason) {
       metrics.givenBack.inc({ shard, reason }, items.length)
       log.info({ messages: items.length, reason }, 'Messages were given back to the queue')
     },
     giveBackFailed(error) {
-      log.warn({ err: error }, 'Messages could not be given back; they come again when their leases run out')
+      log.warn(
+        { err: error },
+        'Messages could not be given back; they come again when their leases run out',
+      )
     },
     settled(taken, leases) {
       metrics.settled.inc(labels, taken.size)
@@ -100,13 +125,19 @@ export function createObserver({ shard: index, log: parent, metrics, clock, reme
     },
     notTaken(ids, cause) {
       metrics.notTaken.inc(labels, ids.length)
-      log.warn({ err: cause, envelopes: ids.length }, 'The status store did not take some outcomes; they come again')
+      log.warn(
+        { err: cause, envelopes: ids.length },
+        'The status store did not take some outcomes; they come again',
+      )
     },
     ackFailed(error) {
       log.warn({ err: error }, 'Leases could not be acked; the messages come again and are known')
     },
     cleanUpFailed(object, error) {
-      log.warn({ err: error, object }, 'The object of a settled envelope could not be deleted; it expires by itself')
+      log.warn(
+        { err: error, object },
+        'The object of a settled envelope could not be deleted; it expires by itself',
+      )
     },
     stopped() {
       ready = false

@@ -9,8 +9,8 @@ import { ID_HEADER, reportId, type Envelope, type EnvelopeRecord } from '#contra
 import type { Append } from './kafka/append.ts'
 import { Code } from './kafka/codes.ts'
 import type { LaneMessage } from './kafka/kafkajs.ts'
-import type { Topology } from './kafka/topology.ts'
 import { partitionOf } from './kafka/partitioner.ts'
+import type { Topology } from './kafka/topology.ts'
 
 /** An envelope with its records at hand, wherever they came from. */
 export interface Sendable {
@@ -45,13 +45,22 @@ export interface PlacementInput {
   refused?: ReadonlyMap<string, number>
 }
 
-export function place({ sendables, topology, rotation, refused = new Map() }: PlacementInput): Placement {
+export function place({
+  sendables,
+  topology,
+  rotation,
+  refused = new Map(),
+}: PlacementInput): Placement {
   const appends = new Map<string, Append>()
   const placement: Placement = { appends: [], placed: [], blocked: [] }
   for (const sendable of sendables) {
     const partitions = partitionsFor(sendable, topology, rotation, refused)
     if (!Array.isArray(partitions)) {
-      placement.blocked.push({ sendable, topic: sendable.envelope.topic, reason: partitions.reason })
+      placement.blocked.push({
+        sendable,
+        topic: sendable.envelope.topic,
+        reason: partitions.reason,
+      })
       continue
     }
     const { topic } = sendable.envelope

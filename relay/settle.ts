@@ -52,14 +52,20 @@ export class Settler {
 
   async #settle({ outcomes, leases, raw }: Settlement): Promise<void> {
     const { worker, queue } = this.#deps
-    const { taken, failed } = outcomes.length === 0 ? { taken: new Set<EnvelopeId>(), failed: undefined } : await worker.postOutcomes(outcomes)
+    const { taken, failed } =
+      outcomes.length === 0
+        ? { taken: new Set<EnvelopeId>(), failed: undefined }
+        : await worker.postOutcomes(outcomes)
     const notTaken = outcomes.map(([id]) => id).filter((id) => !taken.has(id))
     if (notTaken.length > 0) this.#deps.onNotTaken(notTaken, failed)
 
     const acks = [...raw, ...[...taken].flatMap((id) => leases.get(id) ?? [])]
     const retries = notTaken
       .flatMap((id) => leases.get(id) ?? [])
-      .map(({ lease }) => ({ leaseId: lease.leaseId, delaySeconds: retryDelaySeconds(lease.attempts) }))
+      .map(({ lease }) => ({
+        leaseId: lease.leaseId,
+        delaySeconds: retryDelaySeconds(lease.attempts),
+      }))
     if (acks.length + retries.length > 0) {
       try {
         await queue.settle(
@@ -74,11 +80,19 @@ export class Settler {
     }
     this.#deps.onSettled(taken, acks.length)
     // After the ack: a message that comes again before it still finds its records.
-    await Promise.all(claimsOf(acks).map((object) => worker.deleteRecords(object).catch((error: unknown) => this.#deps.onCleanUpFailed(object, error))))
+    await Promise.all(
+      claimsOf(acks).map((object) =>
+        worker
+          .deleteRecords(object)
+          .catch((error: unknown) => this.#deps.onCleanUpFailed(object, error)),
+      ),
+    )
   }
 }
 
 function claimsOf(items: readonly Item[]): string[] {
-  const objects = items.flatMap((item) => ('envelope' in item && 'claim' in item.envelope ? [item.envelope.claim.object] : []))
+  const objects = items.flatMap((item) =>
+    'envelope' in item && 'claim' in item.envelope ? [item.envelope.claim.object] : [],
+  )
   return [...new Set(objects)]
 }

@@ -1,5 +1,12 @@
 /** Taking over a shard: INIT fences whoever had it, BOOT reads what they did; then transactions, until the first doubt. */
-import { deadLetterTopic, ledgerTopic, transactionalId, type EnvelopeId, type InstanceId, type Outcome } from '#contract'
+import {
+  deadLetterTopic,
+  ledgerTopic,
+  transactionalId,
+  type EnvelopeId,
+  type InstanceId,
+  type Outcome,
+} from '#contract'
 import { deliver, type Batch, type Delivered } from './deliver.ts'
 import { Lane, type LaneOptions } from './kafka/lane.ts'
 import { boot } from './ledger/boot.ts'

@@ -27,7 +27,11 @@ export type ProduceAnswer = { code: 0; baseOffset: bigint } | { code: number; ba
 export interface AppendDeps {
   leaderOf(append: Append): number
   /** One Produce request: at most one call a partition; one answer a call, in order. Throws when an answer is missing. */
-  produce(leader: number, calls: readonly ProduceCall[], timestamp: number): Promise<ProduceAnswer[]>
+  produce(
+    leader: number,
+    calls: readonly ProduceCall[],
+    timestamp: number,
+  ): Promise<ProduceAnswer[]>
   maxBatchBytes: number
   now(): number
 }
@@ -49,16 +53,29 @@ interface Lot {
 }
 
 /** Results stand in the order of the appends, and of the messages in each. */
-export async function appendAll(appends: readonly Append[], deps: AppendDeps): Promise<AppendResult[][]> {
-  const lots = appends.map((append): Lot => ({ append, chunks: split(append.messages, deps.maxBatchBytes), results: [] }))
+export async function appendAll(
+  appends: readonly Append[],
+  deps: AppendDeps,
+): Promise<AppendResult[][]> {
+  const lots = appends.map((append): Lot => ({
+    append,
+    chunks: split(append.messages, deps.maxBatchBytes),
+    results: [],
+  }))
   const byLeader = Map.groupBy(lots, (lot) => deps.leaderOf(lot.append))
   // All of them end before any error is reported: no request may still be under way when the lane is closed.
-  const ended = await Promise.allSettled([...byLeader].map(([leader, of]) => appendToLeader(leader, of, deps)))
+  const ended = await Promise.allSettled(
+    [...byLeader].map(([leader, of]) => appendToLeader(leader, of, deps)),
+  )
   for (const end of ended) if (end.status === 'rejected') throw end.reason
   return lots.map((lot) => lot.results)
 }
 
-async function appendToLeader(leader: number, lots: readonly Lot[], deps: AppendDeps): Promise<void> {
+async function appendToLeader(
+  leader: number,
+  lots: readonly Lot[],
+  deps: AppendDeps,
+): Promise<void> {
   for (;;) {
     const round = lots.flatMap((lot) => {
       const chunk = lot.chunks.shift()
@@ -135,6 +152,8 @@ function split(messages: readonly LaneMessage[], maxBytes: number): Chunk[] {
 
 function sizeOf(message: LaneMessage): number {
   let bytes = RECORD_OVERHEAD_BYTES + (message.key?.length ?? 0) + (message.value?.length ?? 0)
-  for (const [name, value] of Object.entries(message.headers ?? {})) bytes += name.length + String(value).length
+  for (const [name, value] of Object.entries(message.headers ?? {})) {
+    bytes += name.length + String(value).length
+  }
   return bytes
 }

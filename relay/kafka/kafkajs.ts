@@ -104,20 +104,29 @@ const METADATA_MAX_AGE_MS = 300_000
 
 const loaded = load()
 
-function load(): { Kafka: typeof KafkaClient; logLevel: { NOTHING: number }; internals: Internals } {
+function load(): {
+  Kafka: typeof KafkaClient
+  logLevel: { NOTHING: number }
+  internals: Internals
+} {
   const { version } = require('kafkajs/package.json') as { version: string }
   if (version !== KAFKAJS_VERSION) {
-    throw new Error(`kafkajs ${version} is installed; the relay reaches into ${KAFKAJS_VERSION} and was proved with that version only`)
+    throw new Error(
+      `kafkajs ${version} is installed; the relay reaches into ${KAFKAJS_VERSION} and was proved with that version only`,
+    )
   }
   patchTimer()
   const kafkajs = require('kafkajs') as { Kafka: typeof KafkaClient; logLevel: { NOTHING: number } }
   return {
     ...kafkajs,
     internals: {
-      requests: (require('kafkajs/src/protocol/requests') as { requests: Record<ApiName, unknown> }).requests,
+      requests: (require('kafkajs/src/protocol/requests') as { requests: Record<ApiName, unknown> })
+        .requests,
       apiKeys: require('kafkajs/src/protocol/requests/apiKeys') as Record<ApiName, number>,
       Batch: require('kafkajs/src/consumer/batch') as Internals['Batch'],
-      createErrorFromCode: (require('kafkajs/src/protocol/error') as Pick<Internals, 'createErrorFromCode'>).createErrorFromCode,
+      createErrorFromCode: (
+        require('kafkajs/src/protocol/error') as Pick<Internals, 'createErrorFromCode'>
+      ).createErrorFromCode,
     },
   }
 }
@@ -135,7 +144,8 @@ interface RequestQueue {
  * Nothing is lost without that timer: a push arms it, and every response checks the queue anyway.
  */
 function patchTimer(): void {
-  const queue = (require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue }).prototype
+  const queue = (require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue })
+    .prototype
   const pendingCheckMs = 10
   queue.scheduleCheckPendingRequests = function scheduleCheckPendingRequests(this: RequestQueue) {
     if (this.throttleCheckTimeoutId || this.pending.length === 0) return
@@ -166,11 +176,17 @@ export function createAdmin(settings: KafkaSettings): Admin {
 /** A cluster object of its own: its own connections and metadata, dropped whole at the first doubt. */
 export function createCluster(settings: KafkaSettings): Cluster {
   const kafka = createKafka(settings)
-  const symbol = Object.getOwnPropertySymbols(kafka).find((s) => String(s).includes('createCluster'))
+  const symbol = Object.getOwnPropertySymbols(kafka).find((s) =>
+    String(s).includes('createCluster'),
+  )
   if (!symbol) throw new Error('kafkajs has no createCluster')
   const create = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol]
   if (!create) throw new Error('kafkajs has no createCluster')
-  return create.call(kafka, { allowAutoTopicCreation: false, metadataMaxAge: METADATA_MAX_AGE_MS, isolationLevel: 1 })
+  return create.call(kafka, {
+    allowAutoTopicCreation: false,
+    metadataMaxAge: METADATA_MAX_AGE_MS,
+    isolationLevel: 1,
+  })
 }
 
 /**
@@ -179,13 +195,23 @@ export function createCluster(settings: KafkaSettings): Cluster {
  */
 export async function raw<T>(broker: Broker, api: ApiName, args: unknown): Promise<T> {
   const { internals } = loaded
-  const { request, response } = broker.lookupRequest(internals.apiKeys[api], internals.requests[api])(args)
-  const pair = { request, response: { decode: response.decode, parse: async (decoded: unknown) => decoded } }
+  const { request, response } = broker.lookupRequest(
+    internals.apiKeys[api],
+    internals.requests[api],
+  )(args)
+  const pair = {
+    request,
+    response: { decode: response.decode, parse: async (decoded: unknown) => decoded },
+  }
   return (await broker.connectionPool.send(pair)) as T
 }
 
 /** The read_committed messages of a fetched partition, without control records, and the last offset that the fetch covered. */
-export function readBatch(topic: string, fetchOffset: string, data: FetchedPartition): { messages: FetchedMessage[]; last: bigint } {
+export function readBatch(
+  topic: string,
+  fetchOffset: string,
+  data: FetchedPartition,
+): { messages: FetchedMessage[]; last: bigint } {
   const batch = new loaded.internals.Batch(topic, fetchOffset, data)
   return { messages: batch.messages, last: BigInt(batch.lastOffset()) }
 }
@@ -197,6 +223,7 @@ export function errorName(code: number): string {
 
 /** The protocol error code that kafkajs put on an error, if any. */
 export function errorCode(error: unknown): number | undefined {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+  const code =
+    typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
   return typeof code === 'number' ? code : undefined
 }

@@ -10,6 +10,13 @@
  * It knows no envelopes, no ledger format and no queue.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  appendAll,
+  type Append,
+  type AppendResult,
+  type ProduceAnswer,
+  type ProduceCall,
+} from './append.ts'
 import { Code, isFenced } from './codes.ts'
 import {
   createCluster,
@@ -21,7 +28,6 @@ import {
   type KafkaSettings,
   type LaneMessage,
 } from './kafkajs.ts'
-import { appendAll, type Append, type AppendResult, type ProduceAnswer, type ProduceCall } from './append.ts'
 import { readTopology, type Topology } from './topology.ts'
 
 export interface TopicPartition {
@@ -96,7 +102,12 @@ export class Lane {
   #topologyAt = 0
   #open = false
 
-  private constructor(options: LaneOptions, cluster: Cluster, coordinator: Broker, identity: ProducerIdentity) {
+  private constructor(
+    options: LaneOptions,
+    cluster: Cluster,
+    coordinator: Broker,
+    identity: ProducerIdentity,
+  ) {
     this.#options = options
     this.cluster = cluster
     this.#coordinator = coordinator
@@ -127,10 +138,16 @@ export class Lane {
    */
   async topology(topics: readonly string[]): Promise<Topology> {
     const fresh = Date.now() - this.#topologyAt < TOPOLOGY_MAX_AGE_MS
-    if (fresh && topics.every((topic) => this.#topology.get(topic)?.status === 'ok')) return this.#topology
+    if (fresh && topics.every((topic) => this.#topology.get(topic)?.status === 'ok')) {
+      return this.#topology
+    }
     try {
       const broker = await this.cluster.brokerPool.findConnectedBroker()
-      this.#topology = await readTopology(broker, [...topics, this.#options.ledgerTopic], this.#options.minInSyncReplicas)
+      this.#topology = await readTopology(
+        broker,
+        [...topics, this.#options.ledgerTopic],
+        this.#options.minInSyncReplicas,
+      )
       this.#topologyAt = Date.now()
       return this.#topology
     } catch (error) {
@@ -150,12 +167,17 @@ export class Lane {
     try {
       while (rest.length > 0) {
         const codes = await this.#addOnce(rest)
-        const bad = rest.map((tp) => ({ ...tp, code: codes.get(nameOf(tp)) ?? Code.UNKNOWN_TO_KAFKAJS }))
+        const bad = rest.map((tp) => ({
+          ...tp,
+          code: codes.get(nameOf(tp)) ?? Code.UNKNOWN_TO_KAFKAJS,
+        }))
         const unexpected = bad.find(({ code }) => !ADD_ANSWERS.has(code))
         if (unexpected) throw new AnswerError(unexpected.code, `for ${nameOf(unexpected)}`)
         if (bad.every(({ code }) => code === Code.NONE)) break
         if (bad.some(({ code }) => code === Code.CONCURRENT_TRANSACTIONS)) {
-          if (Date.now() > deadline) throw new AnswerError(Code.CONCURRENT_TRANSACTIONS, 'until the deadline')
+          if (Date.now() > deadline) {
+            throw new AnswerError(Code.CONCURRENT_TRANSACTIONS, 'until the deadline')
+          }
           await sleep(ADD_RETRY_MS)
           continue
         }
@@ -219,11 +241,16 @@ export class Lane {
     const topics = Map.groupBy(partitions, (tp) => tp.topic)
     const answer = await raw<AddAnswer>(this.#coordinator, 'AddPartitionsToTxn', {
       ...this.#identity,
-      topics: [...topics].map(([topic, of]) => ({ topic, partitions: of.map((tp) => tp.partition) })),
+      topics: [...topics].map(([topic, of]) => ({
+        topic,
+        partitions: of.map((tp) => tp.partition),
+      })),
     })
     return new Map(
       answer.errors.flatMap(({ topic, partitionErrors }) =>
-        partitionErrors.map(({ partition, errorCode: code }) => [nameOf({ topic, partition }), code] as const),
+        partitionErrors.map(
+          ({ partition, errorCode: code }) => [nameOf({ topic, partition }), code] as const,
+        ),
       ),
     )
   }
@@ -235,7 +262,11 @@ export class Lane {
     return leader
   }
 
-  async #produce(leader: number, calls: readonly ProduceCall[], timestamp: number): Promise<ProduceAnswer[]> {
+  async #produce(
+    leader: number,
+    calls: readonly ProduceCall[],
+    timestamp: number,
+  ): Promise<ProduceAnswer[]> {
     const broker = await this.#brokerOf(leader)
     const topics = Map.groupBy(calls, (call) => call.topic)
     const answer = await raw<ProduceResponse>(broker, 'Produce', {
@@ -248,12 +279,16 @@ export class Lane {
         partitions: of.map((call) => ({
           partition: call.partition,
           firstSequence: this.#firstSequence(call),
-          messages: call.stampNow ? call.messages.map((m): LaneMessage => ({ ...m, timestamp })) : call.messages,
+          messages: call.stampNow
+            ? call.messages.map((m): LaneMessage => ({ ...m, timestamp }))
+            : call.messages,
         })),
       })),
     })
     const answered = new Map(
-      answer.topics.flatMap(({ topicName, partitions }) => partitions.map((p) => [nameOf({ topic: topicName, partition: p.partition }), p])),
+      answer.topics.flatMap(({ topicName, partitions }) =>
+        partitions.map((p) => [nameOf({ topic: topicName, partition: p.partition }), p]),
+      ),
     )
     return calls.map((call) => {
       const of = answered.get(nameOf(call))
@@ -269,7 +304,9 @@ export class Lane {
   #firstSequence(call: ProduceCall): number {
     const sequence = this.#sequences.get(nameOf(call)) ?? 0
     // kafkajs would go on at 0; the broker expects a wrap modulo 2^31. A new epoch starts at 0 for everyone.
-    if (sequence + call.messages.length > MAX_SEQUENCE) throw new Error('sequence numbers are used up')
+    if (sequence + call.messages.length > MAX_SEQUENCE) {
+      throw new Error('sequence numbers are used up')
+    }
     return sequence
   }
 
@@ -285,10 +322,16 @@ interface AddAnswer {
 }
 
 interface ProduceResponse {
-  topics: { topicName: string; partitions: { partition: number; errorCode: number; baseOffset: string }[] }[]
+  topics: {
+    topicName: string
+    partitions: { partition: number; errorCode: number; baseOffset: string }[]
+  }[]
 }
 
-const REFUSED_ONE_BY_ONE = new Set<number>([Code.UNKNOWN_TOPIC_OR_PARTITION, Code.TOPIC_AUTHORIZATION_FAILED])
+const REFUSED_ONE_BY_ONE = new Set<number>([
+  Code.UNKNOWN_TOPIC_OR_PARTITION,
+  Code.TOPIC_AUTHORIZATION_FAILED,
+])
 const ADD_ANSWERS = new Set<number>([
   ...REFUSED_ONE_BY_ONE,
   Code.NONE,
@@ -303,7 +346,10 @@ const INIT_AGAIN = new Set<number>([
   Code.NOT_COORDINATOR,
 ])
 
-async function initialise(cluster: Cluster, options: LaneOptions): Promise<{ coordinator: Broker; identity: ProducerIdentity }> {
+async function initialise(
+  cluster: Cluster,
+  options: LaneOptions,
+): Promise<{ coordinator: Broker; identity: ProducerIdentity }> {
   const { transactionalId, transactionTimeoutMs } = options
   const deadline = Date.now() + INIT_DEADLINE_MS
   for (;;) {
@@ -312,13 +358,21 @@ async function initialise(cluster: Cluster, options: LaneOptions): Promise<{ coo
       coordinatorType: COORDINATOR_TYPE_TRANSACTION,
     })
     for (;;) {
-      const answer = await raw<{ errorCode: number; producerId: string; producerEpoch: number }>(coordinator, 'InitProducerId', {
-        transactionalId,
-        transactionTimeout: transactionTimeoutMs,
-      })
+      const answer = await raw<{ errorCode: number; producerId: string; producerEpoch: number }>(
+        coordinator,
+        'InitProducerId',
+        {
+          transactionalId,
+          transactionTimeout: transactionTimeoutMs,
+        },
+      )
       const { errorCode: code, producerId, producerEpoch } = answer
-      if (code === Code.NONE) return { coordinator, identity: { transactionalId, producerId, producerEpoch } }
-      if (!INIT_AGAIN.has(code) || Date.now() > deadline) throw new AnswerError(code, 'from InitProducerId')
+      if (code === Code.NONE) {
+        return { coordinator, identity: { transactionalId, producerId, producerEpoch } }
+      }
+      if (!INIT_AGAIN.has(code) || Date.now() > deadline) {
+        throw new AnswerError(code, 'from InitProducerId')
+      }
       await sleep(INIT_RETRY_MS)
       if (code === Code.NOT_COORDINATOR || code === Code.COORDINATOR_NOT_AVAILABLE) break
     }

@@ -43,14 +43,23 @@ export async function readPartition(
       topics: [
         {
           topic,
-          partitions: [{ partition, fetchOffset: next.toString(), currentLeaderEpoch: -1, maxBytes: FETCH_BYTES }],
+          partitions: [
+            {
+              partition,
+              fetchOffset: next.toString(),
+              currentLeaderEpoch: -1,
+              maxBytes: FETCH_BYTES,
+            },
+          ],
         },
       ],
     })
     const data = answer.responses[0]?.partitions[0]
     // At the end of what is committed a fetch brings nothing; it must not move the position.
     if (!data || data.messages.length === 0) {
-      if (Date.now() - progressed > stallMs) throw new Error(`${topic}/${partition} stalls at offset ${next}, ${through} was to be read`)
+      if (Date.now() - progressed > stallMs) {
+        throw new Error(`${topic}/${partition} stalls at offset ${next}, ${through} was to be read`)
+      }
       continue
     }
     progressed = Date.now()
@@ -69,13 +78,19 @@ async function leaderOf(cluster: Cluster, topic: string, partition: number) {
   return cluster.findBroker({ nodeId: Number(nodeId) })
 }
 
-async function logStart(broker: Awaited<ReturnType<typeof leaderOf>>, topic: string, partition: number): Promise<bigint> {
+async function logStart(
+  broker: Awaited<ReturnType<typeof leaderOf>>,
+  topic: string,
+  partition: number,
+): Promise<bigint> {
   const answer = await broker.listOffsets({
     replicaId: -1,
     isolationLevel: ISOLATION_READ_COMMITTED,
     topics: [{ topic, partitions: [{ partition, timestamp: EARLIEST }] }],
   })
   const offset = answer.responses[0]?.partitions[0]?.offset
-  if (offset === undefined) throw new Error(`${topic}/${partition} does not say where its log starts`)
+  if (offset === undefined) {
+    throw new Error(`${topic}/${partition} does not say where its log starts`)
+  }
   return BigInt(offset)
 }

@@ -12,7 +12,11 @@ const MIN_IN_SYNC_REPLICAS = 2
 const RESOURCE_TYPE_TOPIC = 2
 
 /** @throws when the cluster can't be reached, or an existing ledger does not fit */
-export async function ensureOwnTopics(settings: KafkaSettings, instance: InstanceId, shards: number): Promise<void> {
+export async function ensureOwnTopics(
+  settings: KafkaSettings,
+  instance: InstanceId,
+  shards: number,
+): Promise<void> {
   const admin = createAdmin(settings)
   await admin.connect()
   try {
@@ -54,14 +58,26 @@ async function assertLedger(admin: Admin, topic: string, shards: number): Promis
     includeSynonyms: false,
     resources: [{ type: RESOURCE_TYPE_TOPIC, name: topic }],
   })
-  const config = new Map(resources[0]?.configEntries.map((entry) => [entry.configName, entry.configValue]))
+  const config = new Map(
+    resources[0]?.configEntries.map((entry) => [entry.configName, entry.configValue]),
+  )
   const retention = Number(config.get('retention.ms'))
   const problems = [
-    partitions === shards ? undefined : `it has ${partitions} partitions, the relay has ${shards} shards (changing their number needs a drain)`,
-    config.get('cleanup.policy') === 'delete' ? undefined : `cleanup.policy is ${config.get('cleanup.policy')}, it must be delete`,
-    retention === -1 || retention >= LEDGER_RETENTION_MS ? undefined : `retention.ms is ${retention}, it must be at least ${LEDGER_RETENTION_MS}`,
-    config.get('retention.bytes') === '-1' ? undefined : `retention.bytes is ${config.get('retention.bytes')}, it must be -1`,
-    config.get('unclean.leader.election.enable') === 'false' ? undefined : 'unclean.leader.election.enable must be false',
+    partitions === shards
+      ? undefined
+      : `it has ${partitions} partitions, the relay has ${shards} shards (changing their number needs a drain)`,
+    config.get('cleanup.policy') === 'delete'
+      ? undefined
+      : `cleanup.policy is ${config.get('cleanup.policy')}, it must be delete`,
+    retention === -1 || retention >= LEDGER_RETENTION_MS
+      ? undefined
+      : `retention.ms is ${retention}, it must be at least ${LEDGER_RETENTION_MS}`,
+    config.get('retention.bytes') === '-1'
+      ? undefined
+      : `retention.bytes is ${config.get('retention.bytes')}, it must be -1`,
+    config.get('unclean.leader.election.enable') === 'false'
+      ? undefined
+      : 'unclean.leader.election.enable must be false',
   ].filter((problem) => problem !== undefined)
   if (problems.length > 0) throw new UnfitLedger(topic, problems)
 }

@@ -22,16 +22,26 @@ export interface BootOptions {
 }
 
 /** Returns what this boot has read and had not been remembered before. @throws Doubt */
-export async function boot({ lane, remembered, ledger, relay, now }: BootOptions): Promise<[EnvelopeId, Outcome][]> {
+export async function boot({
+  lane,
+  remembered,
+  ledger,
+  relay,
+  now,
+}: BootOptions): Promise<[EnvelopeId, Outcome][]> {
   const claim = encodeLedgerRecord({ v: 1, claim: { relay, at: now } })
   await lane.topology([])
   const refused = await lane.add([ledger])
-  if (refused.length > 0) throw new Doubt('claim', new Error(`the ledger refuses the relay: code ${refused[0]?.code}`))
+  if (refused.length > 0) {
+    throw new Doubt('claim', new Error(`the ledger refuses the relay: code ${refused[0]?.code}`))
+  }
   const [results] = await lane.append([
     { ...ledger, messages: [{ key: null, value: Buffer.from(claim), timestamp: now }] },
   ])
   const result = results?.[0]
-  if (result?.status !== 'stored') throw new Doubt('claim', new Error(`the ledger refuses the claim: ${result?.reason}`))
+  if (result?.status !== 'stored') {
+    throw new Doubt('claim', new Error(`the ledger refuses the claim: ${result?.reason}`))
+  }
   await lane.commit()
 
   const found: [EnvelopeId, Outcome][] = []
@@ -43,13 +53,19 @@ export async function boot({ lane, remembered, ledger, relay, now }: BootOptions
       (message) => {
         seen ||= BigInt(message.offset) === result.offset
         const record = decodeLedgerRecord(message.value?.toString() ?? '')
-        if ('batch' in record) for (const [id, outcome] of record.batch) if (!remembered.outcomeOf(id)) found.push([id, outcome])
+        const batch = 'batch' in record ? record.batch : []
+        found.push(...batch.filter(([id]) => !remembered.outcomeOf(id)))
         remembered.add(record)
       },
     )
   } catch (error) {
     throw new Doubt('ledger', error)
   }
-  if (!seen) throw new Doubt('ledger', new Error(`the own claim at offset ${result.offset} is not in the ledger`))
+  if (!seen) {
+    throw new Doubt(
+      'ledger',
+      new Error(`the own claim at offset ${result.offset} is not in the ledger`),
+    )
+  }
   return found
 }

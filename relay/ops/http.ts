@@ -17,7 +17,12 @@ export interface OpsOptions {
 }
 
 /** @throws when the port is taken */
-export async function startOpsServer({ host, port, registry, isReady }: OpsOptions): Promise<OpsServer> {
+export async function startOpsServer({
+  host,
+  port,
+  registry,
+  isReady,
+}: OpsOptions): Promise<OpsServer> {
   const server = createServer((request, response) => {
     const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' })

@@ -21,7 +21,10 @@ export interface QueueClient {
   /** @throws QueueError */
   pull(): Promise<Lease[]>
   /** Acks, and gives back with a delay. @throws QueueError */
-  settle(acks: readonly string[], retries: readonly { leaseId: string; delaySeconds: number }[]): Promise<void>
+  settle(
+    acks: readonly string[],
+    retries: readonly { leaseId: string; delaySeconds: number }[],
+  ): Promise<void>
 }
 
 export interface QueueClientOptions {
@@ -38,7 +41,10 @@ export class QueueError extends Error {
   readonly status: number | undefined
   /** The server's Retry-After, ms. */
   readonly retryAfterMs: number | undefined
-  constructor(message: string, options: { status?: number; retryAfterMs?: number | undefined; cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { status?: number; retryAfterMs?: number | undefined; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause })
     this.status = options.status
     this.retryAfterMs = options.retryAfterMs
@@ -47,7 +53,13 @@ export class QueueError extends Error {
 
 const CALL_TIMEOUT_MS = 15_000
 
-export function createQueueClient({ pool, accountId, queueId, token, leaseMs }: QueueClientOptions): QueueClient {
+export function createQueueClient({
+  pool,
+  accountId,
+  queueId,
+  token,
+  leaseMs,
+}: QueueClientOptions): QueueClient {
   const path = `/client/v4/accounts/${accountId}/queues/${queueId}/messages`
 
   async function call<T>(name: 'pull' | 'ack', body: unknown, schema: z.ZodType<T>): Promise<T> {
@@ -71,18 +83,33 @@ export function createQueueClient({ pool, accountId, queueId, token, leaseMs }: 
     }
     const json = parseJson(text)
     if (status !== 200) {
-      const said = ErrorResponse.safeParse(json).data?.errors.map((e) => `${e.message} (${e.code ?? '-'})`).join(', ')
-      const retryAfterMs = retryAfter !== undefined && /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : undefined
-      throw new QueueError(`${name}: the queue API answers ${status}${said ? `, ${said}` : ''}`, { status, retryAfterMs })
+      const said = ErrorResponse.safeParse(json)
+        .data?.errors.map((e) => `${e.message} (${e.code ?? '-'})`)
+        .join(', ')
+      const retryAfterMs =
+        retryAfter !== undefined && /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : undefined
+      throw new QueueError(`${name}: the queue API answers ${status}${said ? `, ${said}` : ''}`, {
+        status,
+        retryAfterMs,
+      })
     }
     const parsed = schema.safeParse(json)
-    if (!parsed.success) throw new QueueError(`${name}: the queue API answers something else than documented`, { status, cause: parsed.error })
+    if (!parsed.success) {
+      throw new QueueError(`${name}: the queue API answers something else than documented`, {
+        status,
+        cause: parsed.error,
+      })
+    }
     return parsed.data
   }
 
   return {
     async pull() {
-      const { result } = await call('pull', { batch_size: MAX_PULL_MESSAGES, visibility_timeout_ms: leaseMs }, PullResponse)
+      const { result } = await call(
+        'pull',
+        { batch_size: MAX_PULL_MESSAGES, visibility_timeout_ms: leaseMs },
+        PullResponse,
+      )
       return result.messages.map((message): Lease => ({
         leaseId: message.lease_id,
         messageId: message.id,

@@ -19,7 +19,10 @@ const ApiProblem = z.object({ code: z.number().optional(), message: z.string() }
 
 export const PullResponse = z.object({
   success: z.literal(true),
-  result: z.object({ message_backlog_count: z.number().optional(), messages: z.array(PulledMessage) }),
+  result: z.object({
+    message_backlog_count: z.number().optional(),
+    messages: z.array(PulledMessage),
+  }),
 })
 
 export const AckResponse = z.object({

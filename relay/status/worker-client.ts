@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Pool } from 'undici'
+import * as z from 'zod'
 import {
   EnvelopeRecords,
   MAX_OUTCOMES_BYTES,
@@ -21,12 +22,16 @@ export type FetchedRecords =
 
 export interface WorkerClient {
   /** The ids that the status store holds an outcome for now. Calls that fail add none; `failed` says that there was one. */
-  postOutcomes(outcomes: readonly [EnvelopeId, Outcome][]): Promise<{ taken: Set<EnvelopeId>; failed: unknown }>
+  postOutcomes(
+    outcomes: readonly [EnvelopeId, Outcome][],
+  ): Promise<{ taken: Set<EnvelopeId>; failed: unknown }>
   /** @throws when the worker can't be reached or does not answer properly */
   fetchRecords(claim: Claim): Promise<FetchedRecords>
   /** @throws like fetchRecords */
   deleteRecords(object: string): Promise<void>
 }
+
+const Gone = z.object({ type: z.literal('/problems/envelope-not-found') })
 
 const CALL_TIMEOUT_MS = 15_000
 
@@ -35,7 +40,10 @@ export function createWorkerClient({ pool, token }: { pool: Pool; token: string 
     const response = await pool.request({
       method,
       path,
-      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body }),
       headersTimeout: CALL_TIMEOUT_MS,
       bodyTimeout: CALL_TIMEOUT_MS,
@@ -51,7 +59,11 @@ export function createWorkerClient({ pool, token }: { pool: Pool; token: string 
       for (const body of bodiesOf(outcomes)) {
         try {
           const { status, bytes } = await call('POST', '/internal/outcomes', body)
-          if (status !== 200) throw new Error(`/internal/outcomes answers ${status}: ${bytes.toString('utf8', 0, 300)}`)
+          if (status !== 200) {
+            throw new Error(
+              `/internal/outcomes answers ${status}: ${bytes.toString('utf8', 0, 300)}`,
+            )
+          }
           for (const id of OutcomesResponse.parse(JSON.parse(bytes.toString())).taken) taken.add(id)
         } catch (error) {
           failed = error
@@ -62,19 +74,41 @@ export function createWorkerClient({ pool, token }: { pool: Pool; token: string 
 
     async fetchRecords(claim) {
       const { status, bytes } = await call('GET', `/internal/envelopes/${claim.object}`)
-      if (status === 404) return { status: 'lost', problem: 'the object is gone' }
-      if (status !== 200) throw new Error(`/internal/envelopes answers ${status}: ${bytes.toString('utf8', 0, 300)}`)
-      if (bytes.length !== claim.bytes) return { status: 'lost', problem: `the object has ${bytes.length} bytes, not ${claim.bytes}` }
+      if (status === 404 && isGone(bytes)) return { status: 'lost', problem: 'the object is gone' }
+      if (status !== 200) {
+        throw new Error(`/internal/envelopes answers ${status}: ${bytes.toString('utf8', 0, 300)}`)
+      }
+      if (bytes.length !== claim.bytes) {
+        return {
+          status: 'lost',
+          problem: `the object has ${bytes.length} bytes, not ${claim.bytes}`,
+        }
+      }
       const digest = createHash('sha256').update(bytes).digest('hex')
-      if (!claim.object.endsWith(digest)) return { status: 'lost', problem: 'the object has another SHA-256 than its name' }
+      if (!claim.object.endsWith(digest)) {
+        return { status: 'lost', problem: 'the object has another SHA-256 than its name' }
+      }
       const records = EnvelopeRecords.safeParse(JSON.parse(bytes.toString()))
-      return records.success ? { status: 'ok', records: records.data } : { status: 'lost', problem: 'the object holds no records' }
+      return records.success
+        ? { status: 'ok', records: records.data }
+        : { status: 'lost', problem: 'the object holds no records' }
     },
 
     async deleteRecords(object) {
       const { status } = await call('DELETE', `/internal/envelopes/${object}`)
-      if (status !== 204 && status !== 404) throw new Error(`DELETE /internal/envelopes answers ${status}`)
+      if (status !== 204 && status !== 404) {
+        throw new Error(`DELETE /internal/envelopes answers ${status}`)
+      }
     },
+  }
+}
+
+/** Only the worker's own word counts: a wrong address or a proxy answers 404 too, and would lose the envelope. */
+function isGone(body: Buffer): boolean {
+  try {
+    return Gone.safeParse(JSON.parse(body.toString())).success
+  } catch {
+    return false
   }
 }
 

@@ -38,10 +38,19 @@ function messages(count: number): SdkMessage[] {
 }
 
 function endpointOf({ dev }: TestStack): Omit<SendOptions, 'messages'> {
-  return { endpoint: new URL(dev.api).host, secretId: dev.secretId, secretKey: dev.secretKey, datahub: dev.datahubId }
+  return {
+    endpoint: new URL(dev.api).host,
+    secretId: dev.secretId,
+    secretKey: dev.secretKey,
+    datahub: dev.datahubId,
+  }
 }
 
-async function expectEachAtItsPlace(expect: ExpectStatic, sent: readonly SdkMessage[], result: SendResult): Promise<void> {
+async function expectEachAtItsPlace(
+  expect: ExpectStatic,
+  sent: readonly SdkMessage[],
+  result: SendResult,
+): Promise<void> {
   if (!('messageIds' in result)) throw new Error(JSON.stringify(result))
   expect(result.messageIds).toHaveLength(sent.length)
   const records = await readTopic({ brokers, topic: stack.dev.topic })
@@ -62,24 +71,39 @@ const SDKS = { 'the Node SDK': sendWithNode, "the tutorial's Java program": send
 describe.for(Object.keys(SDKS) as (keyof typeof SDKS)[])('%s', (name) => {
   const send = SDKS[name]
 
-  it.for([1, 2, 500])('sends %i messages and gets one MessageId each, in order, where the message is in Kafka', async (count, { expect }) => {
-    const sent = messages(count)
-    await expectEachAtItsPlace(expect, sent, await send({ ...endpointOf(stack), messages: sent }))
-  })
+  it.for([1, 2, 500])(
+    'sends %i messages and gets one MessageId each, in order, where the message is in Kafka',
+    async (count, { expect }) => {
+      const sent = messages(count)
+      const result = await send({ ...endpointOf(stack), messages: sent })
+      expect(result).toMatchObject({ messageIds: { length: count } })
+      await expectEachAtItsPlace(expect, sent, result)
+    },
+  )
 
   it.for([
     ['a wrong secret', { secretKey: 'x'.repeat(32) }, 'AuthFailure.SignatureFailure'],
-    ['an unknown key', { secretId: 'AKIDEXAMPLEONLY00000000000000000000' }, 'AuthFailure.SecretIdNotFound'],
+    [
+      'an unknown key',
+      { secretId: 'AKIDEXAMPLEONLY00000000000000000000' },
+      'AuthFailure.SecretIdNotFound',
+    ],
     ['an unknown datahub', { datahub: 'datahub-zzzzzzzz' }, 'ResourceNotFound'],
   ] as const)('gets the code of %s', async ([, change, code], { expect }) => {
     const result = await send({ ...endpointOf(stack), messages: [{ Body: 'x' }], ...change })
-    expect(result).toMatchObject({ error: { code, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) } })
+    expect(result).toMatchObject({
+      error: { code, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+    })
   })
 
-  it('gets InvalidParameterValue for 0 and for 501 messages, and nothing of them is in Kafka', async ({ expect }) => {
+  it('gets InvalidParameterValue for 0 and for 501 messages, and nothing of them is in Kafka', async ({
+    expect,
+  }) => {
     const before = (await readTopic({ brokers, topic: stack.dev.topic })).length
     for (const count of [0, 501]) {
-      expect(await send({ ...endpointOf(stack), messages: messages(count) })).toMatchObject({ error: { code: 'InvalidParameterValue' } })
+      expect(await send({ ...endpointOf(stack), messages: messages(count) })).toMatchObject({
+        error: { code: 'InvalidParameterValue' },
+      })
     }
     expect(await readTopic({ brokers, topic: stack.dev.topic })).toHaveLength(before)
   })

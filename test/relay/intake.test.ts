@@ -4,7 +4,10 @@ import { QueueError, type Lease } from '../../relay/queue/client.ts'
 import { itemOf, leaseOf } from '../support/items.ts'
 
 /** An intake whose queue answers from a script; it sleeps for ever after `sleeps` sleeps, so that the test ends where it wants. */
-function makeIntake(answers: (number | Error)[], limits = { maxReports: 1_000, maxBytes: 1e9, maxPulls: 4 }) {
+function makeIntake(
+  answers: (number | Error)[],
+  limits = { maxReports: 1_000, maxBytes: 1e9, maxPulls: 4 },
+) {
   const sleeps: number[] = []
   let pulls = 0
   let lease = 0
@@ -35,7 +38,9 @@ function makeIntake(answers: (number | Error)[], limits = { maxReports: 1_000, m
 const forever = new AbortController().signal
 
 describe('the intake', () => {
-  it('backs off from 20 ms to a second on an empty queue, and a message brings it back to 20 ms', async ({ expect }) => {
+  it('backs off from 20 ms to a second on an empty queue, and a message brings it back to 20 ms', async ({
+    expect,
+  }) => {
     const { intake, sleeps, dry } = makeIntake([0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0])
     intake.resume()
     await dry
@@ -44,19 +49,34 @@ describe('the intake', () => {
   })
 
   it('backs off on failures, and waits as long as Retry-After says', async ({ expect }) => {
-    const { intake, sleeps, dry } = makeIntake([new Error('x'), new Error('x'), new QueueError('429', { status: 429, retryAfterMs: 7_000 }), 0])
+    const { intake, sleeps, dry } = makeIntake([
+      new Error('x'),
+      new Error('x'),
+      new QueueError('429', { status: 429, retryAfterMs: 7_000 }),
+      0,
+    ])
     intake.resume()
     await dry
     expect(sleeps).toEqual([200, 400, 7_000, 20])
     await intake.stop()
   })
 
-  it('hands out everything in order, cut into batches by the number of reports', async ({ expect }) => {
+  it('hands out everything in order, cut into batches by the number of reports', async ({
+    expect,
+  }) => {
     const { intake, dry } = makeIntake([5, 0], { maxReports: 2, maxBytes: 1e9, maxPulls: 1 })
     intake.resume()
-    const batches = [await intake.take(forever), await intake.take(forever), await intake.take(forever)]
+    const batches = [
+      await intake.take(forever),
+      await intake.take(forever),
+      await intake.take(forever),
+    ]
     await dry
-    expect(batches.map((b) => b.map(({ lease }) => lease.leaseId))).toEqual([['lease-1', 'lease-2'], ['lease-3', 'lease-4'], ['lease-5']])
+    expect(batches.map((b) => b.map(({ lease }) => lease.leaseId))).toEqual([
+      ['lease-1', 'lease-2'],
+      ['lease-3', 'lease-4'],
+      ['lease-5'],
+    ])
     await intake.stop()
   })
 
@@ -69,8 +89,14 @@ describe('the intake', () => {
     await intake.stop()
   })
 
-  it('stops pulling when its buffer is full, and hands out at the end what nobody took', async ({ expect }) => {
-    const { intake, pulls } = makeIntake([100, 100, 100], { maxReports: 100, maxBytes: 1e9, maxPulls: 1 })
+  it('stops pulling when its buffer is full, and hands out at the end what nobody took', async ({
+    expect,
+  }) => {
+    const { intake, pulls } = makeIntake([100, 100, 100], {
+      maxReports: 100,
+      maxBytes: 1e9,
+      maxPulls: 1,
+    })
     intake.resume()
     const first = await intake.take(forever)
     const rest = await intake.stop()

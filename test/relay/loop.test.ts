@@ -8,7 +8,10 @@ import { envelopeOf, idOf, itemOf, leaseOf, NOW, outcomeOf } from '../support/it
 
 interface Script {
   /** What each take-over does: an owner whose transactions behave so, or a failure. */
-  takeOvers: ('fails' | { found?: [EnvelopeId, Outcome][]; transactions: ('commits' | 'doubt' | 'fenced')[] })[]
+  takeOvers: (
+    | 'fails'
+    | { found?: [EnvelopeId, Outcome][]; transactions: ('commits' | 'doubt' | 'fenced')[] }
+  )[]
   /** What the queue hands out, batch by batch; after the last one the shard is stopped. */
   pulls: Item[][]
 }
@@ -30,8 +33,15 @@ async function play({ takeOvers, pulls }: Script): Promise<string[]> {
   let offset = 0n
 
   function commit(batch: Batch): Delivered {
-    const outcomes = batch.send.map(({ envelope }): [EnvelopeId, Outcome] => [envelope.id, outcomeOf(1)])
-    return { committed: { record: { v: 1, batch: outcomes }, offset: offset++ }, outcomes, blocked: [] }
+    const outcomes = batch.send.map(({ envelope }): [EnvelopeId, Outcome] => [
+      envelope.id,
+      outcomeOf(1),
+    ])
+    return {
+      committed: { record: { v: 1, batch: outcomes }, offset: offset++ },
+      outcomes,
+      blocked: [],
+    }
   }
 
   const deps: ShardDeps = {
@@ -74,13 +84,17 @@ async function play({ takeOvers, pulls }: Script): Promise<string[]> {
     },
     settler: {
       async submit({ outcomes, leases, raw }: Settlement) {
-        calls.push(`settle ${outcomes.map(([id]) => names(leases.get(id) ?? [])).join(',')}${raw.length > 0 ? ` raw ${names(raw)}` : ''}`)
+        calls.push(
+          `settle ${outcomes.map(([id]) => names(leases.get(id) ?? [])).join(',')}${raw.length > 0 ? ` raw ${names(raw)}` : ''}`,
+        )
       },
       idle: async () => void calls.push('idle'),
     },
     queue: {
       async settle(_, retries) {
-        calls.push(`give back ${retries.map(({ leaseId, delaySeconds }) => `${leaseId}+${delaySeconds}`).join(',')}`)
+        calls.push(
+          `give back ${retries.map(({ leaseId, delaySeconds }) => `${leaseId}+${delaySeconds}`).join(',')}`,
+        )
       },
     },
     now: () => NOW,
@@ -106,56 +120,124 @@ const tail = (n: number) => idOf(n).slice(-2)
 describe('a shard', () => {
   it('remembers after the commit and settles after remembering', async ({ expect }) => {
     const calls = await play({ takeOvers: [{ transactions: ['commits'] }], pulls: [[itemOf(1)]] })
-    expect(calls).toEqual(['take over', 'resume', `deliver ${tail(1)}`, 'remember', 'settle lease-1', 'pause', 'close', 'idle', 'stopped'])
+    expect(calls).toEqual([
+      'take over',
+      'resume',
+      `deliver ${tail(1)}`,
+      'remember',
+      'settle lease-1',
+      'pause',
+      'close',
+      'idle',
+      'stopped',
+    ])
   })
 
   it('sends nothing that it remembers, and settles it again', async ({ expect }) => {
-    const calls = await play({ takeOvers: [{ transactions: ['commits'] }], pulls: [[itemOf(1, 1)], [itemOf(1, 2)]] })
+    const calls = await play({
+      takeOvers: [{ transactions: ['commits'] }],
+      pulls: [[itemOf(1, 1)], [itemOf(1, 2)]],
+    })
     expect(calls.filter((c) => c.startsWith('deliver'))).toHaveLength(1)
     expect(calls).toContain('settle lease-2')
   })
 
-  it('in doubt reads the ledger before it decides again: what was committed is settled, not sent', async ({ expect }) => {
+  it('in doubt reads the ledger before it decides again: what was committed is settled, not sent', async ({
+    expect,
+  }) => {
     const calls = await play({
-      takeOvers: [{ transactions: ['doubt'] }, { found: [[idOf(1), outcomeOf(1)]], transactions: [] }],
+      takeOvers: [
+        { transactions: ['doubt'] },
+        { found: [[idOf(1), outcomeOf(1)]], transactions: [] },
+      ],
       pulls: [[itemOf(1)]],
     })
     expect(calls.filter((c) => c.startsWith('deliver'))).toEqual([`deliver ${tail(1)}`])
-    expect(calls.slice(calls.indexOf('doubt'))).toEqual(['doubt', 'sleep 10', 'take over', 'settle ', 'resume', 'settle lease-1', 'pause', 'close', 'idle', 'stopped'])
+    expect(calls.slice(calls.indexOf('doubt'))).toEqual([
+      'doubt',
+      'sleep 10',
+      'take over',
+      'settle ',
+      'resume',
+      'settle lease-1',
+      'pause',
+      'close',
+      'idle',
+      'stopped',
+    ])
   })
 
   it('in doubt sends again what the ledger does not have', async ({ expect }) => {
-    const calls = await play({ takeOvers: [{ transactions: ['doubt'] }, { transactions: ['commits'] }], pulls: [[itemOf(1)]] })
-    expect(calls.filter((c) => c.startsWith('deliver'))).toEqual([`deliver ${tail(1)}`, `deliver ${tail(1)}`])
+    const calls = await play({
+      takeOvers: [{ transactions: ['doubt'] }, { transactions: ['commits'] }],
+      pulls: [[itemOf(1)]],
+    })
+    expect(calls.filter((c) => c.startsWith('deliver'))).toEqual([
+      `deliver ${tail(1)}`,
+      `deliver ${tail(1)}`,
+    ])
     expect(calls.filter((c) => c === 'settle lease-1')).toHaveLength(1)
   })
 
-  it('gives back what it holds when it can not take over again, and pulls nothing until it can', async ({ expect }) => {
-    const calls = await play({ takeOvers: [{ transactions: ['doubt'] }, 'fails', { transactions: [] }], pulls: [[itemOf(1)]] })
+  it('gives back what it holds when it can not take over again, and pulls nothing until it can', async ({
+    expect,
+  }) => {
+    const calls = await play({
+      takeOvers: [{ transactions: ['doubt'] }, 'fails', { transactions: [] }],
+      pulls: [[itemOf(1)]],
+    })
     const after = calls.slice(calls.indexOf('doubt'))
-    expect(after).toEqual(['doubt', 'sleep 10', 'take over', 'give back lease-1+1', 'sleep 100', 'take over', 'resume', 'pause', 'close', 'idle', 'stopped'])
+    expect(after).toEqual([
+      'doubt',
+      'sleep 10',
+      'take over',
+      'give back lease-1+1',
+      'sleep 100',
+      'take over',
+      'resume',
+      'pause',
+      'close',
+      'idle',
+      'stopped',
+    ])
   })
 
-  it('gives a batch back that is in doubt again and again, so that others get their turn', async ({ expect }) => {
+  it('gives a batch back that is in doubt again and again, so that others get their turn', async ({
+    expect,
+  }) => {
     const doubt = { transactions: ['doubt' as const] }
-    const calls = await play({ takeOvers: [doubt, doubt, doubt, { transactions: ['commits'] }], pulls: [[itemOf(1)], [itemOf(2)]] })
-    expect(calls.filter((c) => c.startsWith('deliver'))).toEqual([...Array<string>(3).fill(`deliver ${tail(1)}`), `deliver ${tail(2)}`])
+    const calls = await play({
+      takeOvers: [doubt, doubt, doubt, { transactions: ['commits'] }],
+      pulls: [[itemOf(1)], [itemOf(2)]],
+    })
+    expect(calls.filter((c) => c.startsWith('deliver'))).toEqual([
+      ...Array<string>(3).fill(`deliver ${tail(1)}`),
+      `deliver ${tail(2)}`,
+    ])
     expect(calls).toContain('give back lease-1+1')
   })
 
   it('gives way for seconds, not milliseconds, to an owner that fenced it', async ({ expect }) => {
-    const calls = await play({ takeOvers: [{ transactions: ['fenced'] }, { transactions: ['commits'] }], pulls: [[itemOf(1)]] })
+    const calls = await play({
+      takeOvers: [{ transactions: ['fenced'] }, { transactions: ['commits'] }],
+      pulls: [[itemOf(1)]],
+    })
     expect(calls).toContain('sleep 1000')
   })
 
   it('gives back what waits, and delivers the rest of the batch', async ({ expect }) => {
     const waiting: Item = { lease: leaseOf(9, '', 3), kind: 'wait', reason: 'unknown_version' }
-    const calls = await play({ takeOvers: [{ transactions: ['commits'] }], pulls: [[waiting, itemOf(1)]] })
+    const calls = await play({
+      takeOvers: [{ transactions: ['commits'] }],
+      pulls: [[waiting, itemOf(1)]],
+    })
     expect(calls).toContain('give back lease-9+4')
     expect(calls).toContain('settle lease-1')
   })
 
-  it('settles only the leases of envelopes that were committed; a blocked one is given back', async ({ expect }) => {
+  it('settles only the leases of envelopes that were committed; a blocked one is given back', async ({
+    expect,
+  }) => {
     const blocked = envelopeOf(2)
     const stop = new AbortController()
     const calls: string[] = []
@@ -167,7 +249,13 @@ describe('a shard', () => {
           deliver: async () => ({
             committed: { record: { v: 1, batch: [[idOf(1), outcomeOf(1)]] }, offset: 1n },
             outcomes: [[idOf(1), outcomeOf(1)]],
-            blocked: [{ sendable: { envelope: blocked, records: [] }, topic: 'topic', reason: 'topic_not_found' }],
+            blocked: [
+              {
+                sendable: { envelope: blocked, records: [] },
+                topic: 'topic',
+                reason: 'topic_not_found',
+              },
+            ],
           }),
           close: async () => {},
         }),
@@ -184,10 +272,14 @@ describe('a shard', () => {
           },
         },
         settler: {
-          submit: async ({ outcomes }) => void calls.push(`settle ${outcomes.map(([id]) => id).join(',')}`),
+          submit: async ({ outcomes }) =>
+            void calls.push(`settle ${outcomes.map(([id]) => id).join(',')}`),
           idle: async () => {},
         },
-        queue: { settle: async (_, retries) => void calls.push(`give back ${retries.map((r) => r.leaseId).join(',')}`) },
+        queue: {
+          settle: async (_, retries) =>
+            void calls.push(`give back ${retries.map((r) => r.leaseId).join(',')}`),
+        },
         now: () => NOW,
         random: () => 0,
         sleep: async () => {},

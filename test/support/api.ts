@@ -13,12 +13,23 @@ export interface ReceiptBody {
   receipt: string
   count: number
   status: 'queued' | 'delivered' | 'partial' | 'failed' | 'expired'
-  messages?: { status: string; messageId?: string; partition?: number; offset?: string; reason?: string }[]
+  messages?: {
+    status: string
+    messageId?: string
+    partition?: number
+    offset?: string
+    reason?: string
+  }[]
 }
 
-const basic = (dev: DevJson) => `Basic ${Buffer.from(`${dev.secretId}:${dev.secretKey}`).toString('base64')}`
+const basic = (dev: DevJson) =>
+  `Basic ${Buffer.from(`${dev.secretId}:${dev.secretKey}`).toString('base64')}`
 
-export function postReports(dev: DevJson, reports: readonly ReportInput[], headers: Record<string, string> = {}): Promise<Response> {
+export function postReports(
+  dev: DevJson,
+  reports: readonly ReportInput[],
+  headers: Record<string, string> = {},
+): Promise<Response> {
   return fetch(`${dev.api}/v1/datahubs/${dev.datahubId}/reports`, {
     method: 'POST',
     headers: { authorization: basic(dev), 'content-type': 'application/json', ...headers },
@@ -32,7 +43,11 @@ export async function accept(dev: DevJson, reports: readonly ReportInput[]): Pro
   return (await response.json()) as ReceiptBody
 }
 
-export async function getReceipt(dev: DevJson, receipt: string, waitSeconds = 0): Promise<ReceiptBody> {
+export async function getReceipt(
+  dev: DevJson,
+  receipt: string,
+  waitSeconds = 0,
+): Promise<ReceiptBody> {
   const response = await fetch(`${dev.api}/v1/receipts/${receipt}?wait=${waitSeconds}`)
   if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`)
   return (await response.json()) as ReceiptBody
@@ -47,7 +62,12 @@ export async function finalReceipt(dev: DevJson, receipt: string): Promise<Recei
 }
 
 // The pull simulator's test switches.
-export async function queueSwitch<T>(dev: DevJson, queue: number, name: string, body?: unknown): Promise<T> {
+export async function queueSwitch<T>(
+  dev: DevJson,
+  queue: number,
+  name: string,
+  body?: unknown,
+): Promise<T> {
   const response = await fetch(`${dev.queueApi}/__queue-pull/${dev.queues[queue]?.id}/${name}`, {
     method: body === undefined ? 'GET' : 'POST',
     headers: { authorization: `Bearer ${dev.queueToken}`, 'content-type': 'application/json' },
@@ -67,8 +87,12 @@ interface QueueLog {
 export async function queueLog(dev: DevJson): Promise<QueueLog['messages']> {
   const all: QueueLog['messages'] = []
   for (const queue of dev.queues.keys()) {
-    for (let after: number | null = 0; after !== null; ) {
-      const page: QueueLog = await queueSwitch<QueueLog>(dev, queue, `log?limit=10000&bodies=1&after=${after}`)
+    for (let after: number | null = 0; after !== null;) {
+      const page: QueueLog = await queueSwitch<QueueLog>(
+        dev,
+        queue,
+        `log?limit=10000&bodies=1&after=${after}`,
+      )
       all.push(...page.messages)
       after = page.next
     }

@@ -17,9 +17,16 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const problems = await checkRequirements({ maven: !(await isKafkaCached()) })
-  if (problems.length > 0) throw new Error(`The tests need a real Kafka. ${formatProblems(problems)}`)
+  if (problems.length > 0) {
+    throw new Error(`The tests need a real Kafka. ${formatProblems(problems)}`)
+  }
   const dir = await mkdtemp(join(tmpdir(), 'edgehub-test-kafka-'))
-  const cluster = await startKafka({ dir, brokers: 3, quickFailover: true, log: (line) => console.log(line) })
+  const cluster = await startKafka({
+    dir,
+    brokers: 3,
+    quickFailover: true,
+    log: (line) => console.log(line),
+  })
   project.provide('brokers', [...cluster.brokers])
   return async () => {
     await cluster.kill()

@@ -2,7 +2,14 @@
 // a status store of plain arrays, for tests that need to stand between the parts.
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { encodeEnvelope, envelopeIdOf, type Envelope, type EnvelopeId, type EnvelopeRecord, type Outcome } from '#contract'
+import {
+  encodeEnvelope,
+  envelopeIdOf,
+  type Envelope,
+  type EnvelopeId,
+  type EnvelopeRecord,
+  type Outcome,
+} from '#contract'
 import { Intake } from '../../relay/intake.ts'
 import { toItem } from '../../relay/item.ts'
 import type { KafkaSettings } from '../../relay/kafka/kafkajs.ts'
@@ -44,7 +51,11 @@ export interface TestShardOptions {
 
 const PARTITIONS = 3
 
-export async function startShard({ kafka, topicConfig = {}, after }: TestShardOptions): Promise<TestShard> {
+export async function startShard({
+  kafka,
+  topicConfig = {},
+  after,
+}: TestShardOptions): Promise<TestShard> {
   const name = randomBytes(4).toString('hex')
   const instance = after?.instance ?? `ckafka-${name}`
   const topic = after?.topic ?? `shard-${name}`
@@ -78,7 +89,10 @@ export async function startShard({ kafka, topicConfig = {}, after }: TestShardOp
     deleteRecords: async () => {},
   }
   const queueClient = {
-    settle: async (ids: readonly string[], retries: readonly { leaseId: string; delaySeconds: number }[]) => {
+    settle: async (
+      ids: readonly string[],
+      retries: readonly { leaseId: string; delaySeconds: number }[],
+    ) => {
       acks += ids.length
       ackedIds.push(...ids.map((id) => messageOf.get(id) ?? ''))
       givenBack.push(...retries)
@@ -181,7 +195,11 @@ export async function startShard({ kafka, topicConfig = {}, after }: TestShardOp
   return shard
 }
 
-async function createTopic(kafka: KafkaSettings, topic: string, config: Record<string, string>): Promise<void> {
+async function createTopic(
+  kafka: KafkaSettings,
+  topic: string,
+  config: Record<string, string>,
+): Promise<void> {
   const admin = createAdmin(kafka)
   await admin.connect()
   await admin.createTopics({

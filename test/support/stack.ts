@@ -72,7 +72,15 @@ interface Spawned {
 
 async function spawnStack({ brokers, args = [], env = {}, state }: StackOptions): Promise<Spawned> {
   const [port = 0, kafkaPort = 0] = await findFreePorts(2)
-  const flags = ['--json-only', '--port', `${port}`, '--kafka-port', `${kafkaPort}`, '--state', state ?? '.edgehub']
+  const flags = [
+    '--json-only',
+    '--port',
+    `${port}`,
+    '--kafka-port',
+    `${kafkaPort}`,
+    '--state',
+    state ?? '.edgehub',
+  ]
   const { KAFKA_BROKERS: _, ...inherited } = process.env
   const child = spawn(process.execPath, [STACK, ...flags, ...args], {
     env: { ...inherited, ...(brokers ? { KAFKA_BROKERS: brokers.join(',') } : {}), ...env },

@@ -8,7 +8,9 @@ export function toBase64url(bytes: Uint8Array): string {
 
 /** The bytes, or undefined when the text is not the canonical encoding of exactly `length` bytes. */
 export function fromBase64url(text: string, length: number): Uint8Array<ArrayBuffer> | undefined {
-  if (text.length !== Math.ceil((length * 4) / 3) || !/^[A-Za-z0-9_-]*$/.test(text)) return undefined
+  if (text.length !== Math.ceil((length * 4) / 3) || !/^[A-Za-z0-9_-]*$/.test(text)) {
+    return undefined
+  }
   const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
   const bytes = Uint8Array.from(binary, (c) => c.charCodeAt(0))
   // atob ignores surplus bits of the last character: two texts would then name the same bytes.

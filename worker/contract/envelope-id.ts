@@ -12,7 +12,9 @@ export type EnvelopeId = z.infer<typeof EnvelopeId>
 
 /** @throws RangeError when there are not exactly 12 bytes */
 export function envelopeIdOf(bytes: Uint8Array): EnvelopeId {
-  if (bytes.length !== ENVELOPE_ID_BYTES) throw new RangeError(`an envelope id has ${ENVELOPE_ID_BYTES} bytes, not ${bytes.length}`)
+  if (bytes.length !== ENVELOPE_ID_BYTES) {
+    throw new RangeError(`an envelope id has ${ENVELOPE_ID_BYTES} bytes, not ${bytes.length}`)
+  }
   return toBase64url(bytes) as EnvelopeId
 }
 

@@ -21,14 +21,27 @@ export function formatMessageId(m: MessageIdFields): string {
 }
 
 /** The id of a report that is durably queued but not yet in Kafka: no partition, no offset, and its receipt as the last field. */
-export function formatPendingMessageId(m: Pick<MessageIdFields, 'datahub' | 'topic' | 'received'>, receipt: Receipt): string {
+export function formatPendingMessageId(
+  m: Pick<MessageIdFields, 'datahub' | 'topic' | 'received'>,
+  receipt: Receipt,
+): string {
   return `${m.datahub}:${m.topic}:-1:-1:${m.received}:0:${receipt}`
 }
 
 /** The fields of a delivered MessageId, or undefined for any other text, pending ids included. */
 export function parseMessageId(text: string): MessageIdFields | undefined {
-  const m = /^(datahub-[a-z0-9]{8}):([A-Za-z0-9._-]{1,249}):(\d{1,10}):(\d{1,19}):(\d{13}):(\d{13})$/.exec(text)
+  const m =
+    /^(datahub-[a-z0-9]{8}):([A-Za-z0-9._-]{1,249}):(\d{1,10}):(\d{1,19}):(\d{13}):(\d{13})$/.exec(
+      text,
+    )
   if (!m) return undefined
   const [, datahub = '', topic = '', partition, offset = '', received, sent] = m
-  return { datahub, topic, partition: Number(partition), offset, received: Number(received), sent: Number(sent) }
+  return {
+    datahub,
+    topic,
+    partition: Number(partition),
+    offset,
+    received: Number(received),
+    sent: Number(sent),
+  }
 }

@@ -18,7 +18,8 @@ export function isReservedTopic(topic: string): boolean {
 
 export const ledgerTopic = (instance: InstanceId): string => `edgehub-${instance}-ledger`
 export const deadLetterTopic = (instance: InstanceId): string => `edgehub-${instance}-dead-letters`
-export const transactionalId = (instance: InstanceId, shard: number): string => `edgehub.${instance}.${shard}`
+export const transactionalId = (instance: InstanceId, shard: number): string =>
+  `edgehub.${instance}.${shard}`
 
 /** Record header that names a report: its envelope's id, a dot, its index. */
 export const ID_HEADER = 'edgehub-id'

@@ -38,7 +38,10 @@ const Offset = z.string().regex(/^\d{1,19}$/)
 const Count = z.int().min(1)
 
 /** `[count, partition, first offset]`: consecutive reports at consecutive offsets; `[count, reason]`: consecutive failures. */
-export const Run = z.union([z.tuple([Count, z.int().min(0), Offset]), z.tuple([Count, FailureReason])])
+export const Run = z.union([
+  z.tuple([Count, z.int().min(0), Offset]),
+  z.tuple([Count, FailureReason]),
+])
 export type Run = z.infer<typeof Run>
 
 export const Outcome = z.strictObject({
@@ -78,7 +81,11 @@ export function unpackRuns(runs: readonly Run[]): ReportOutcome[] {
     Array.from({ length: run[0] }, (_, i): ReportOutcome =>
       run.length === 2
         ? { status: 'failed', reason: run[1] }
-        : { status: 'delivered', partition: run[1], offset: (BigInt(run[2]) + BigInt(i)).toString() },
+        : {
+            status: 'delivered',
+            partition: run[1],
+            offset: (BigInt(run[2]) + BigInt(i)).toString(),
+          },
     ),
   )
 }

@@ -30,13 +30,28 @@ const SIGNED_BYTES = 26
 const MAX_ACCEPTED = 2 ** 44
 
 export async function importReceiptKey(secret: string): Promise<ReceiptKey> {
-  return crypto.subtle.importKey('raw', new TextEncoder().encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
+  return crypto.subtle.importKey(
+    'raw',
+    new TextEncoder().encode(secret),
+    { name: 'HMAC', hash: 'SHA-256' },
+    false,
+    ['sign'],
+  )
 }
 
 /** @throws RangeError for fields that don't fit */
 export async function mintReceipt(fields: ReceiptFields, key: ReceiptKey): Promise<Receipt> {
   const { accepted, index, count } = fields
-  if (!(accepted >= 0 && accepted < MAX_ACCEPTED && index >= 0 && index < 65_536 && count > 0 && count < 65_536)) {
+  if (
+    !(
+      accepted >= 0 &&
+      accepted < MAX_ACCEPTED &&
+      index >= 0 &&
+      index < 65_536 &&
+      count > 0 &&
+      count < 65_536
+    )
+  ) {
     throw new RangeError(`receipt fields out of range: ${accepted} ${index} ${count}`)
   }
   const bytes = new Uint8Array(RECEIPT_BYTES)
@@ -52,7 +67,10 @@ export async function mintReceipt(fields: ReceiptFields, key: ReceiptKey): Promi
 }
 
 /** The fields, or undefined when no key signed this text. With two keys, rotation loses no receipt. */
-export async function openReceipt(text: string, keys: readonly ReceiptKey[]): Promise<ReceiptFields | undefined> {
+export async function openReceipt(
+  text: string,
+  keys: readonly ReceiptKey[],
+): Promise<ReceiptFields | undefined> {
   const bytes = fromBase64url(text, RECEIPT_BYTES)
   if (!bytes) return undefined
   let valid = false

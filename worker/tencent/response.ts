@@ -20,8 +20,8 @@ export function errorResponse({ code, message }: TencentError, ids: ResponseIds)
   return respond({ Error: { Code: code, Message: message }, RequestId: ids.requestId }, ids)
 }
 
-function respond(fields: Record<string, unknown>, { traceId }: ResponseIds): Response {
-  const headers = new Headers({ 'Content-Type': 'application/json' })
+function respond(fields: Record<string, unknown>, { requestId, traceId }: ResponseIds): Response {
+  const headers = new Headers({ 'Content-Type': 'application/json', 'X-Request-Id': requestId })
   if (traceId !== undefined) headers.set('X-TC-TraceId', traceId)
   return new Response(JSON.stringify({ Response: fields }), { status: 200, headers })
 }

@@ -23,9 +23,15 @@ const perRound = Number(process.argv[2] ?? 300)
 const dir = await mkdtemp(join(tmpdir(), 'edgehub-defect-n-'))
 const cluster = await startKafka({ dir, brokers: 3, log: (line) => console.log(line) })
 try {
-  const kafka = new Kafka({ brokers: [...cluster.brokers], clientId: 'defect-n', logLevel: logLevel.NOTHING })
+  const kafka = new Kafka({
+    brokers: [...cluster.brokers],
+    clientId: 'defect-n',
+    logLevel: logLevel.NOTHING,
+  })
   let doubled = 0
-  for (let round = 1; round <= MAX_ROUNDS && doubled === 0; round++) doubled = await runRound(kafka, round)
+  for (let round = 1; round <= MAX_ROUNDS && doubled === 0; round++) {
+    doubled = await runRound(kafka, round)
+  }
   process.exitCode = doubled > 0 ? 0 : 1
 } finally {
   await cluster.kill()
@@ -38,7 +44,15 @@ async function runRound(kafka: Kafka, round: number): Promise<number> {
   await admin.connect()
   await admin.createTopics({
     waitForLeaders: true,
-    topics: [{ topic, replicaAssignment: PARTITIONS.map((p) => ({ partition: p, replicas: [1, 2, 3].map((b) => ((b + p - 1) % 3) + 1) })) }],
+    topics: [
+      {
+        topic,
+        replicaAssignment: PARTITIONS.map((p) => ({
+          partition: p,
+          replicas: [1, 2, 3].map((b) => ((b + p - 1) % 3) + 1),
+        })),
+      },
+    ],
   })
   await admin.disconnect()
   const producer = kafka.producer({
@@ -51,13 +65,19 @@ async function runRound(kafka: Kafka, round: number): Promise<number> {
   await producer.connect()
   for (let n = 0; n < perRound; n++) {
     const transaction = await producer.transaction()
-    const messages = PARTITIONS.flatMap((partition) => ['a', 'b', 'c'].map((x) => ({ partition, value: `${n}.${partition}.${x}` })))
+    const messages = PARTITIONS.flatMap((partition) =>
+      ['a', 'b', 'c'].map((x) => ({ partition, value: `${n}.${partition}.${x}` })),
+    )
     await transaction.sendBatch({ topicMessages: [{ topic, messages }] })
     await transaction.commit()
   }
   await producer.disconnect()
-  const values = (await readTopic({ brokers: cluster.brokers, topic })).map((r) => r.value?.toString() ?? '')
+  const values = (await readTopic({ brokers: cluster.brokers, topic })).map(
+    (r) => r.value?.toString() ?? '',
+  )
   const doubled = values.length - new Set(values).size
-  console.log(`round ${round}: ${perRound} transactions, ${perRound * 9} records sent, ${values.length} read back, ${doubled} doubled`)
+  console.log(
+    `round ${round}: ${perRound} transactions, ${perRound * 9} records sent, ${values.length} read back, ${doubled} doubled`,
+  )
   return doubled
 }

@@ -17,10 +17,22 @@ it.for([
 it('a key lands where the Java-compatible partitioner of kafkajs puts it', ({ expect }) => {
   const theirs = Partitioners.DefaultPartitioner()
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 1, max: 50 }), (bytes, partitions) => {
-      const key = Buffer.from(bytes)
-      const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({ partitionErrorCode: 0, partitionId, leader: 1, replicas: [], isr: [] }))
-      expect(partitionOf(key, partitions)).toBe(theirs({ topic: 't', partitionMetadata, message: { key, value: null } }))
-    }),
+    fc.property(
+      fc.uint8Array({ maxLength: 40 }),
+      fc.integer({ min: 1, max: 50 }),
+      (bytes, partitions) => {
+        const key = Buffer.from(bytes)
+        const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({
+          partitionErrorCode: 0,
+          partitionId,
+          leader: 1,
+          replicas: [],
+          isr: [],
+        }))
+        expect(partitionOf(key, partitions)).toBe(
+          theirs({ topic: 't', partitionMetadata, message: { key, value: null } }),
+        )
+      },
+    ),
   )
 })

@@ -1,0 +1,121 @@
+/** The command line of the benches. Pure: says what is wrong, prints and ends nothing. */
+import { parseArgs } from 'node:util'
+import { isShardCount, MAX_REPORTS, type ShardCount } from '#contract'
+
+export interface RelayFlags {
+  rounds: number
+  /** What a measured run should last, about. */
+  seconds: number
+  /** Reports of every run, instead of `seconds`. */
+  reports: number | undefined
+  shards: ShardCount[]
+  /** Reports in one POST. */
+  posts: number[]
+  /** Most reports in one transaction, and in one plain `sendBatch`. */
+  batches: number[]
+  /** Where the relay leaves its CPU profiles. */
+  profile: string | undefined
+}
+
+export type FlagsResult =
+  | { status: 'ok'; flags: RelayFlags }
+  | { status: 'help' }
+  | { status: 'invalid'; problem: string }
+
+export const USAGE = `npm run bench -- relay [flags]
+
+The whole relay against a plain kafkajs producer, side by side on one broker: reports a second and
+CPU time a report. The result is a Markdown table on stdout.
+
+  --rounds 3            runs of each case, in the reverse order every other time
+  --seconds 3           how long a run lasts, about
+  --reports n           reports of each run, instead of --seconds
+  --shards 1,4          shards of the relay; plain has as many calls in flight
+  --posts 1,10,50       reports in one POST
+  --batches 100,500,1000  most reports in one transaction; reports in one plain sendBatch
+  --quick               one short round of few cases: does it work at all
+  --profile <folder>    the relay leaves a CPU profile of every run there
+
+KAFKA_BROKERS=host:port,… uses that cluster instead of starting a broker.
+`
+
+/** Enough for every case to be seen through once. */
+const QUICK = {
+  rounds: 1,
+  seconds: 1,
+  reports: 4_000,
+  shards: '1',
+  posts: '10',
+  batches: '100,500',
+}
+const FULL = {
+  rounds: 3,
+  seconds: 3,
+  reports: undefined,
+  shards: '1,4',
+  posts: '1,10,50',
+  batches: '100,500,1000',
+}
+
+export function readFlags(argv: readonly string[]): FlagsResult {
+  const [name = '', ...rest] = argv
+  if (name === 'help' || name === '--help' || name === '-h') return { status: 'help' }
+  if (name !== 'relay') {
+    return invalid(name === '' ? 'Which bench?' : `There is no bench called ${name}.`)
+  }
+  let values
+  try {
+    ;({ values } = parseArgs({
+      args: rest,
+      options: {
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        reports: { type: 'string' },
+        shards: { type: 'string' },
+        posts: { type: 'string' },
+        batches: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        profile: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }))
+  } catch (error) {
+    return invalid(error instanceof Error ? error.message : String(error))
+  }
+  if (values.help) return { status: 'help' }
+
+  const fallback = values.quick ? QUICK : FULL
+  const [rounds, seconds] = [
+    wholeNumbers(values.rounds ?? String(fallback.rounds), 1, 100)?.[0],
+    wholeNumbers(values.seconds ?? String(fallback.seconds), 1, 30)?.[0],
+  ]
+  const shards = wholeNumbers(values.shards ?? fallback.shards, 1, 8)
+  const posts = wholeNumbers(values.posts ?? fallback.posts, 1, MAX_REPORTS)
+  const batches = wholeNumbers(values.batches ?? fallback.batches, 1, 10_000)
+  const given = values.reports ?? (values.seconds === undefined ? fallback.reports : undefined)
+  const reports = given === undefined ? [] : wholeNumbers(String(given), 100, 10_000_000)
+  if (!rounds) return invalid(`--rounds ${values.rounds}: 1 to 100`)
+  if (!seconds) return invalid(`--seconds ${values.seconds}: 1 to 30`)
+  if (!reports) return invalid(`--reports ${values.reports}: 100 to 10000000`)
+  if (!shards?.every(isShardCount)) return invalid(`--shards ${values.shards}: 1, 2, 4 or 8`)
+  if (!posts) return invalid(`--posts ${values.posts}: 1 to ${MAX_REPORTS}`)
+  if (!batches) return invalid(`--batches ${values.batches}: 1 to 10000`)
+  const { profile } = values
+  return {
+    status: 'ok',
+    flags: { rounds, seconds, reports: reports[0], shards, posts, batches, profile },
+  }
+}
+
+function invalid(problem: string): FlagsResult {
+  return { status: 'invalid', problem }
+}
+
+/** Of a list with commas; undefined when it holds anything else. */
+function wholeNumbers(text: string, min: number, max: number): number[] | undefined {
+  const parts = text.split(',')
+  const fits = parts.every(
+    (part) => /^\d+$/.test(part) && Number(part) >= min && Number(part) <= max,
+  )
+  return fits ? parts.map(Number) : undefined
+}

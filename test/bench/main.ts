@@ -1,0 +1,33 @@
+/**
+ * `npm run bench -- <name> [flags]`: finds the bench by its name and runs it. Ctrl-C and SIGTERM abort the signal that every bench is
+ * given; a bench leaves no process and no folder behind, however it ends. Exit code 2: it was called wrongly.
+ */
+import process from 'node:process'
+import { readFlags, USAGE } from './flags.ts'
+import { benchRelay } from './relay.ts'
+
+const EXIT_USAGE = 2
+const EXIT_INTERRUPTED = 130
+
+const read = readFlags(process.argv.slice(2))
+switch (read.status) {
+  case 'help':
+    process.stdout.write(USAGE)
+    break
+  case 'invalid':
+    process.stderr.write(`${read.problem}\n\n${USAGE}`)
+    process.exitCode = EXIT_USAGE
+    break
+  case 'ok': {
+    const stop = new AbortController()
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => stop.abort(new Error(`ended by ${signal}`)))
+    }
+    try {
+      await benchRelay(read.flags, stop.signal)
+    } catch (error) {
+      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+      process.exitCode = stop.signal.aborted ? EXIT_INTERRUPTED : 1
+    }
+  }
+}

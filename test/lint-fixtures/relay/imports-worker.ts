@@ -1,0 +1,3 @@
+import { createAccept } from '../../../worker/accept.ts'
+
+export const broken = createAccept
