@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
 import { deadLetterTopic, ledgerTopic, type InstanceId } from '#contract'
 import { startKafka } from '../../dev/kafka/cluster.ts'
 import { KAFKA_VERSION } from '../../dev/kafka/fetch.ts'
@@ -22,6 +23,8 @@ export interface BenchKafka {
 }
 
 const MAX_REPLICATION_FACTOR = 3
+const ADMIN_DEADLINE_MS = 10_000
+const ADMIN_RETRY_MS = 100
 
 export async function openKafka(): Promise<BenchKafka> {
   const own = process.env['KAFKA_BROKERS']?.trim()
@@ -46,25 +49,42 @@ export async function openKafka(): Promise<BenchKafka> {
       description,
       minInSyncReplicas: replicationFactor < MAX_REPLICATION_FACTOR ? 1 : 2,
       async createTopic(topic) {
-        await admin.createTopics({
-          waitForLeaders: true,
-          topics: [{ topic, numPartitions: PARTITIONS, replicationFactor }],
-        })
+        const topics = [{ topic, numPartitions: PARTITIONS, replicationFactor }]
+        await insist(() => admin.createTopics({ waitForLeaders: true, topics }))
+        await insist(() => admin.fetchTopicMetadata({ topics: [topic] }))
       },
       async offsetsOf(topic) {
-        const offsets = await admin.fetchTopicOffsets(topic)
+        const offsets = await insist(() => admin.fetchTopicOffsets(topic))
         return offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0)
       },
       async deleteTopics(topic, instance) {
         const wanted = [topic, ledgerTopic(instance), deadLetterTopic(instance)]
-        const there = new Set(await admin.listTopics())
-        await admin.deleteTopics({ topics: wanted.filter((name) => there.has(name)) })
+        await insist(async () => {
+          const there = new Set(await admin.listTopics())
+          await admin.deleteTopics({ topics: wanted.filter((name) => there.has(name)) })
+        })
       },
       close: closeAll,
     }
   } catch (error) {
     await closeAll()
     throw error
+  }
+}
+
+/**
+ * kafkajs's admin asks for the metadata of all topics before most things, and fails when one of them has just been created or deleted
+ * and not every part of the broker knows.
+ */
+async function insist<T>(act: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + ADMIN_DEADLINE_MS
+  for (;;) {
+    try {
+      return await act()
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+      await delay(ADMIN_RETRY_MS)
+    }
   }
 }
 

@@ -11,20 +11,21 @@ import { run, type Case } from './runs.ts'
 
 /** Of the first round. One report a POST is slower by about that much. */
 const FIRST_REPORTS = 40_000
-const FIRST_REPORTS_OF_ONE = 10_000
+const FIRST_REPORTS_OF_ONE = 20_000
 /** The first fifth of a run comes on top. */
 const WITH_WARM_UP = 1.25
 
 export async function benchRelay(flags: RelayFlags, signal: AbortSignal): Promise<void> {
   const results = casesOf(flags).map((which): Result => ({ which, rounds: [] }))
-  const fastest = new Map<Result, number>()
+  /** Of the round before. */
+  const rates = new Map<Result, number>()
   const kafka = await openKafka()
   try {
     for (let round = 0; round <= flags.rounds; round++) {
       const first = round === 0
       for (const result of round % 2 === 0 ? results : results.toReversed()) {
         const { which } = result
-        const rate = fastest.get(result)
+        const rate = rates.get(result)
         const wanted =
           rate === undefined ? firstReports(which) : rate * flags.seconds * WITH_WARM_UP
         const reports = flags.reports ?? Math.ceil(wanted / which.batch) * which.batch
@@ -36,7 +37,7 @@ export async function benchRelay(flags: RelayFlags, signal: AbortSignal): Promis
           profile: first ? undefined : profile,
           signal,
         })
-        fastest.set(result, Math.max(rate ?? 0, figures.reports / figures.seconds))
+        rates.set(result, figures.reports / figures.seconds)
         if (!first) result.rounds.push(figures)
         process.stderr.write(`${progress(round, which, figures)}\n`)
       }
