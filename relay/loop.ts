@@ -48,6 +48,8 @@ export interface ShardObserver {
   /** A transaction is about to be written; `ids` are its new envelopes. */
   sending(envelopes: number): void
   committed(delivered: Delivered): void
+  /** Messages that came again although the ledger has them. */
+  known(messages: number): void
   gaveBack(items: readonly Item[], reason: string): void
   giveBackFailed(error: unknown): void
   stopped(): void
@@ -145,6 +147,7 @@ export async function runShard(deps: ShardDeps, signal: AbortSignal): Promise<vo
     raw: readonly Item[],
   ): Promise<void> {
     if (known.length + raw.length === 0) return
+    observe.known(known.length + raw.length)
     const byId = Map.groupBy(known, ({ id }) => id)
     await settler.submit({
       outcomes: [...byId].flatMap(([id, of]) =>

@@ -108,6 +108,9 @@ export function createObserver({
         'The transaction is committed',
       )
     },
+    known(messages) {
+      metrics.known.inc(labels, messages)
+    },
     gaveBack(items, reason) {
       metrics.givenBack.inc({ shard, reason }, items.length)
       log.info({ messages: items.length, reason }, 'Messages were given back to the queue')
@@ -120,7 +123,6 @@ export function createObserver({
     },
     settled(taken, leases) {
       metrics.settled.inc(labels, taken.size)
-      metrics.known.inc(labels, Math.max(leases - taken.size, 0))
       log.debug({ envelopes: taken.size, leases }, 'Leases were acked')
     },
     notTaken(ids, cause) {

@@ -63,6 +63,7 @@ it('a shard that takes over knows what its predecessor delivered: a redelivery i
   await second.acked(1)
   await second.stop()
 
+  expect(await second.metric('known_total')).toBe(1)
   expect(second.outcomes.get(envelope.id)).toEqual(first.outcomes.get(envelope.id))
   expect(
     (await readTopic({ brokers, topic: first.topic })).map((r) => r.value?.toString()),

@@ -1,5 +1,5 @@
 // Reads what is committed in a topic, with a read_committed kafkajs consumer whose abort filter is
-// mended (kafka.md §1.4 F), so that histories are judged by a reader that is right and is not the
+// mended (kafkajs activates one aborted transaction a message), so that histories are judged by a reader that is right and is not the
 // relay's. Shares no code with relay/, patches nothing that other users of kafkajs in this process
 // would see, and commits no offsets.
 import { randomUUID } from 'node:crypto'

@@ -2,7 +2,7 @@
  * Every number that both sides depend on, once. The unit is the last word of the name.
  */
 
-/** Reports in one POST. Tencent's own limit for SendMessage: https://www.tencentcloud.com/document/product/597/46837 */
+/** Reports in one POST. The limit that Tencent documents for SendMessage of CKafka, version 2019-08-19. */
 export const MAX_REPORTS = 500
 
 /** Sum of the decoded keys, values and headers of one POST. */

@@ -1,5 +1,5 @@
 /**
- * What SendMessage answers for an accepted envelope (design.md §4, tencent-api.md §7.1). Pure. The answer has no slot for one message's
+ * What SendMessage answers for an accepted envelope (docs/http-api.md). Pure. The answer has no slot for one message's
  * error, so a batch that failed in part fails as a whole, naming which. No outcome in time is a success with pending ids: the reports
  * are durably queued, and an error would make clients send them again.
  */

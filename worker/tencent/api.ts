@@ -1,6 +1,6 @@
 /**
  * The TencentCloud API at `/`: takes any request, always answers, and always with HTTP 200 in Tencent's envelope. It owns the order
- * from the authenticated call to the answer (tencent-api.md §2.4); signatures, parsing and accepting are elsewhere.
+ * from the authenticated call to the answer; signatures, parsing and accepting are elsewhere.
  */
 import { DatahubId, type Outcome, type Receipt } from '#contract'
 import type { Acceptance, AcceptInput, AcceptResult } from '../accept.ts'

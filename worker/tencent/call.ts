@@ -1,5 +1,5 @@
 /**
- * From an HTTP request to an authenticated call of a known action, in the order of checks of tencent-api.md §2.4. It does not know what
+ * From an HTTP request to an authenticated call of a known action, in the order in which the real service checks. It does not know what
  * an action does. Only a POST with a JSON body and a TC3 signature gets through; everything else is told what to use in its place.
  */
 import { MAX_BODY_BYTES } from '#contract'
@@ -65,7 +65,7 @@ export async function authenticateCall(request: Request, deps: CallDeps): Promis
     const tried = 'tried' in check.problem ? JSON.stringify(check.problem.tried) : undefined
     return tried === undefined ? refused : { ...refused, tried }
   }
-  // X-TC-Token is not looked at: the signature does not cover it (§3.7), and no credential here is temporary.
+  // X-TC-Token is not looked at: the signature does not cover it, and no credential here is temporary.
   return { status: 'authenticated', action, credential, body }
 }
 
@@ -82,7 +82,7 @@ function readHead(request: SignedRequest): Head | Refused {
   const problem = transportProblem(request, authorizationText, header('content-type'))
   if (problem) return refuse(errorOfCall, problem)
 
-  // Timestamp first: what the real service says to a bare unsigned request (§2.4).
+  // Timestamp first: what the real service says to a bare unsigned request.
   for (const name of ['Timestamp', 'Action', 'Version']) {
     const isMissing = header(`X-TC-${name}`) === ''
     if (isMissing) return refuse(errorOfCall, { reason: 'common_parameter_missing', name })
@@ -100,7 +100,7 @@ function readHead(request: SignedRequest): Head | Refused {
   return { status: 'read', action, authorization }
 }
 
-/** The mode detection of §2.1, with the modes that are not served yet. */
+/** Which way a call is signed, with the modes that are not served yet. */
 function transportProblem(
   request: SignedRequest,
   authorization: string,
@@ -125,7 +125,7 @@ function transportProblem(
   return undefined
 }
 
-/** Tencent's cap for a POST with signature v1 (§2.3). */
+/** Tencent's cap for a POST with signature v1. */
 const MAX_V1_BODY_BYTES = 1_048_576
 
 function hasSignatureParameter(form: string): boolean {
@@ -133,7 +133,7 @@ function hasSignatureParameter(form: string): boolean {
 }
 
 /**
- * Path and query as texts of the URL, not parsed again: decoding and encoding them would change what was signed (§3.4). Where there is no
+ * Path and query as texts of the URL, not parsed again: decoding and encoding them would change what was signed. Where there is no
  * Host header, the URL's authority is the host (HTTP/2 and HTTP/3 send nothing else).
  */
 export function signedRequestOf(request: Request, body: Uint8Array): SignedRequest {

@@ -1,5 +1,5 @@
 /**
- * Tencent's error codes, and one exhaustive table from each union of refusals to them (tencent-api.md §6.1, §7.1). Clients branch on
+ * Tencent's error codes, and one exhaustive table from each union of refusals to them. Clients branch on
  * the code; the message says what to do. It never says which candidates of a signature were tried, nor why something inside failed.
  */
 import type { Rejection } from '../rejection.ts'

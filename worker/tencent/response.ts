@@ -1,5 +1,5 @@
 /**
- * Writes Tencent's envelope (tencent-api.md §1). HTTP status 200 and `application/json` without a charset, always: on anything else the
+ * Writes Tencent's envelope. HTTP status 200 and `application/json` without a charset, always: on anything else the
  * SDKs lose the error code, or take an error for a success.
  */
 import type { TencentError } from './error.ts'
@@ -7,7 +7,7 @@ import type { TencentError } from './error.ts'
 export interface ResponseIds {
   /** Lower-case UUID v4. */
   requestId: string
-  /** The client's own correlation id, echoed (§1.2). */
+  /** The client's own correlation id, echoed. */
   traceId?: string | undefined
 }
 

@@ -1,5 +1,5 @@
 /**
- * Parses the body of SendMessage (tencent-api.md §5.1, §7.1): raw bytes → a datahub and its records, or the first thing that is wrong,
+ * Parses the body of SendMessage: raw bytes → a datahub and its records, or the first thing that is wrong,
  * with its place. Pure. Checked by hand, not by a schema: each call carries up to 500 messages, and each refusal has its own path and
  * hint. It visits two fixed levels and never recurses, so no nesting of the JSON can exhaust the stack.
  */
@@ -36,7 +36,7 @@ export function parseSendMessage(body: Uint8Array): ParsedSendMessage {
 }
 
 function parseObject(body: Uint8Array): { fields: JsonObject } | { rejection: Rejection } {
-  // An empty body counts as no parameters (§5.1).
+  // An empty body counts as no parameters.
   if (body.length === 0) return { fields: {} }
   const text = decodeUtf8(body)
   if (text === undefined) return { rejection: { reason: 'not_utf8' } }
@@ -98,11 +98,11 @@ function checkMessage(message: unknown, path: string): EnvelopeRecord | Rejectio
   const body = message['Body'] ?? undefined
   if (body === undefined) return { reason: 'missing', path: `${path}.Body` }
   if (typeof body !== 'string') {
-    // The frequent mistake (tencent-api.md §11).
+    // The frequent mistake.
     const hint = 'Body must be a string; JSON.stringify it.'
     return { reason: 'invalid_type', path: `${path}.Body`, expected: 'a string', hint }
   }
-  // An empty key is no key (§7.1).
+  // An empty key is no key.
   const key = message['Key'] ?? ''
   if (typeof key !== 'string') {
     return { reason: 'invalid_type', path: `${path}.Key`, expected: 'a string' }
@@ -119,7 +119,7 @@ function checkMessage(message: unknown, path: string): EnvelopeRecord | Rejectio
   return record
 }
 
-/** A null field is an absent one (§5.1), an unknown one too. */
+/** A null field is an absent one, an unknown one too. */
 function unknownField(fields: JsonObject, ...known: string[]): string | undefined {
   for (const name of Object.keys(fields)) {
     if (!known.includes(name) && fields[name] !== null) return name

@@ -1,5 +1,5 @@
 /**
- * Reads the `Authorization` header of a TC3 request (tencent-api.md §3.2). Pure: it looks nothing up and checks no signature; it only
+ * Reads the `Authorization` header of a TC3 request. Pure: it looks nothing up and checks no signature; it only
  * refuses text that is not in Tencent's form. Blanks around the parts and their order are free, everything else is strict.
  */
 
@@ -13,7 +13,7 @@ export interface Tc3Authorization {
   secretId: string
   /** `yyyy-mm-dd` as the client wrote it. */
   date: string
-  /** Whatever the client derived from its endpoint: `ckafka`, `127`, `localhost:18180` (§1.1 rule 5). */
+  /** Whatever the client derived from its endpoint: `ckafka`, `127`, `localhost:18180`. */
   service: string
   /** Lower-case names in the client's order, which is the order of the canonical request. */
   signedHeaders: readonly string[]
@@ -21,7 +21,7 @@ export interface Tc3Authorization {
   signature: Uint8Array<ArrayBuffer>
 }
 
-/** undefined: not in the form of §3.2. Total: never throws. */
+/** undefined: not in the documented form. Total: never throws. */
 export function parseTc3Authorization(header: string): Tc3Authorization | undefined {
   const text = header.trim()
   if (!/^TC3-HMAC-SHA256[ \t]/.test(text)) return undefined
@@ -41,7 +41,7 @@ export function parseTc3Authorization(header: string): Tc3Authorization | undefi
   return { ...credential, signedHeaders, signature: fromHex(signature) }
 }
 
-/** From both ends: a service may hold `:` and even `/` (§3.2), a SecretId and a date may not. */
+/** From both ends: a service may hold `:` and even `/`, a SecretId and a date may not. */
 function parseCredential(
   text: string,
 ): Pick<Tc3Authorization, 'secretId' | 'date' | 'service'> | undefined {

@@ -1,5 +1,5 @@
 /**
- * What a client may have signed for the request that arrived (tencent-api.md §3.4, 2 to 5). SDKs disagree about host, path and letter
+ * What a client may have signed for the request that arrived. SDKs disagree about host, path and letter
  * case, and a gateway may have changed the host, so a signature is checked against a short list. Pure; it decides nothing.
  */
 import type { Tc3Authorization } from './tc3-authorization.ts'

@@ -1,12 +1,12 @@
 import { TC3_ALGORITHM, TC3_TERMINATOR, type Tc3Authorization } from './tc3-authorization.ts'
 /**
- * Verifies a TC3-HMAC-SHA256 signature over the raw request (tencent-api.md §3). It knows no actions, looks no credential up and reads
- * no clock: secrets and time are parameters. The payload hash is always that of the body; `UNSIGNED-PAYLOAD` (§3.5) is refused, because
+ * Verifies a TC3-HMAC-SHA256 signature over the raw request. It knows no actions, looks no credential up and reads
+ * no clock: secrets and time are parameters. The payload hash is always that of the body; `UNSIGNED-PAYLOAD` is refused, because
  * it would leave the messages themselves unprotected.
  */
 import { candidatesOf, type Candidate, type SignedRequest } from './tc3-candidates.ts'
 
-/** Tolerance each way: https://www.tencentcloud.com/document/product/845/32205 */
+/** Tolerance each way, as Tencent Cloud API 3.0 describes signature v3. */
 export const TIMESTAMP_TOLERANCE_SECONDS = 300
 
 /** Derived keys that an isolate keeps: one for each secret, day and service in use. */
@@ -35,7 +35,7 @@ export interface CheckOptions {
   secretKeys: readonly string[]
   /** Unix ms. */
   now: number
-  /** Names that clients may sign besides the Host header and Tencent's own (§3.4, 2). */
+  /** Names that clients may sign besides the Host header and Tencent's own. */
   hostAliases: readonly string[]
 }
 
@@ -103,7 +103,7 @@ function signedHeadersProblem(
   return undefined
 }
 
-/** §3.1. A POST's query is not part of it, so nothing may be read from a POST's query. */
+/** As Tencent Cloud API 3.0 describes signature v3. A POST's query is not part of it, so nothing may be read from a POST's query. */
 export function canonicalRequest(
   request: Pick<SignedRequest, 'method' | 'rawQuery' | 'headers'>,
   signedHeaders: readonly string[],
@@ -122,7 +122,7 @@ export function canonicalRequest(
   )
 }
 
-/** §3.1. The timestamp is the header's text: `0123` and `123` are different texts. */
+/** As in Tencent's description of TC3. The timestamp is the header's text: `0123` and `123` are different texts. */
 export function stringToSign(
   timestamp: string,
   { date, service }: Pick<Tc3Authorization, 'date' | 'service'>,

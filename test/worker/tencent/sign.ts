@@ -1,4 +1,4 @@
-/** Signs as a client does; written from tencent-api.md §3.1, with nothing of the verifier. */
+/** Signs as a client does; written from Tencent's description of TC3, with nothing of the verifier. */
 import { SECRET_ID, SECRET_KEY } from './captures.ts'
 
 export const NOW_SECONDS = 1_704_790_596

@@ -1,5 +1,5 @@
 /**
- * Every change of one byte of a signed part is refused. What the procedure of tencent-api.md §3.4 ignores on purpose is the list
+ * Every change of one byte of a signed part is refused. What the verification ignores on purpose is the list
  * IGNORED, with the reason; the test asserts that exactly these changes are accepted, and that no entry of the list is idle.
  */
 import { describe, it } from 'vitest'
@@ -45,7 +45,7 @@ const bareOf = (host: string) => host.replace(/:\d+$/, '')
 const IGNORED: Ignored[] = [
   {
     what: 'letter case of the host and of the content type',
-    why: 'both mean the same in any case, and hand-written clients sign lower case (§3.4, 5)',
+    why: 'both mean the same in any case, and hand-written clients sign lower case',
     parts: ['host', 'content-type'],
     covers: ({ before, after }) => after.toLowerCase() === before.toLowerCase(),
   },
@@ -57,32 +57,32 @@ const IGNORED: Ignored[] = [
   },
   {
     what: 'blanks after the algorithm and around the commas of Authorization',
-    why: 'they are no part of what is signed; the form allows them (§3.2)',
+    why: 'they are no part of what is signed; the form allows them',
     parts: ['authorization'],
     covers: ({ before, after }) => withoutBlanks(after) === withoutBlanks(before),
   },
   {
     what: 'the digits of the port, where the client signed the bare host name',
-    why: 'Node signs no port, so none is protected (§3.4, 2)',
+    why: 'Node signs no port, so none is protected',
     parts: ['host'],
     covers: ({ capture, before, after }) =>
       capture.signedHost === bareOf(before) && bareOf(after) === capture.signedHost,
   },
   {
     what: 'any byte of the host, where the client signed an alias',
-    why: 'the apigw endpoint setting: the signed name is not the one it sends to (§3.4, 2)',
+    why: 'the apigw endpoint setting: the signed name is not the one it sends to',
     parts: ['host'],
     covers: ({ capture }) => capture.signedHost === 'ckafka.tencentcloudapi.com',
   },
   {
     what: 'the path, where the client signed `/`',
-    why: 'Go signs `/` whatever the path of its endpoint (§3.4, 3)',
+    why: 'Go signs `/` whatever the path of its endpoint',
     parts: ['path'],
     covers: ({ capture }) => capture.signedPath === '/',
   },
   {
     what: 'the query of a POST',
-    why: 'it is no part of the canonical request (§3.1); nothing is read from it',
+    why: 'it is no part of the canonical request; nothing is read from it',
     parts: ['query'],
     covers: () => true,
   },
