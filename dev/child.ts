@@ -11,7 +11,6 @@ import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 
 export interface ChildOptions {
-  name: string
   command: string
   args: readonly string[]
   env: Readonly<Record<string, string | undefined>>

@@ -8,6 +8,6 @@ export async function writeAtomically(path: string, text: string): Promise<void>
   await rename(beside, path)
 }
 
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+export function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
 }

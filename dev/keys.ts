@@ -6,7 +6,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import * as z from 'zod'
 import { InstanceId } from '#contract'
-import { isMissing, writeAtomically } from './files.ts'
+import { isErrno, writeAtomically } from './files.ts'
 
 const Keys = z.object({
   instanceId: InstanceId,
@@ -24,7 +24,7 @@ export async function openKeys(path: string): Promise<Keys> {
   try {
     return Keys.parse(JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
-    if (!isMissing(error)) {
+    if (!isErrno(error, 'ENOENT')) {
       throw new Error(`${path} can't be read; without its keys the data beside it is of no use`, {
         cause: error,
       })

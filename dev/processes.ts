@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import process from 'node:process'
 import { promisify } from 'node:util'
+import { isErrno } from './files.ts'
 
 const run = promisify(execFile)
 
@@ -9,8 +10,8 @@ export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
-  } catch {
-    return false
+  } catch (error) {
+    return isErrno(error, 'EPERM')
   }
 }
 

@@ -26,7 +26,6 @@ export async function startRelay(
 ): Promise<string> {
   const { root, state, restart, ops, env, onChange, onDeath } = options
   const child = new Child({
-    name: 'relay',
     command: process.execPath,
     args: [join(root, 'relay/main.ts')],
     env: { ...process.env, KAFKA_BROKERS: undefined, ...env },

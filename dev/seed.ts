@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import * as z from 'zod'
 import { createAdmin } from '../relay/kafka/kafkajs.ts'
-import { isMissing, writeAtomically } from './files.ts'
+import { isErrno, writeAtomically } from './files.ts'
 
 const Demo = z.object({
   datahubId: z.string(),
@@ -61,7 +61,7 @@ async function readDemo(path: string): Promise<Demo | undefined> {
   try {
     return Demo.parse(JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
-    if (isMissing(error)) return undefined
+    if (isErrno(error, 'ENOENT')) return undefined
     throw error
   }
 }

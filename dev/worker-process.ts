@@ -43,7 +43,6 @@ export async function startWorker(
       .join(''),
   )
   const child = new Child({
-    name: 'worker',
     command: process.execPath,
     args: [
       join(root, 'node_modules/wrangler/bin/wrangler.js'),

@@ -44,15 +44,16 @@ async function main(): Promise<void> {
   log.info({ config: redacted(config) }, 'The relay starts')
 
   const stop = new AbortController()
+  let deadline: NodeJS.Timeout | undefined
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) return
     log.info({ signal }, 'The relay stops')
     stop.abort()
     // As safe as a crash: what is not finished is decided by the next owner's ledger read.
-    setTimeout(() => {
+    deadline = setTimeout(() => {
       log.warn('Some shard did not stop in time; leaving it')
       process.exit(0)
-    }, STOP_DEADLINE_MS).unref()
+    }, STOP_DEADLINE_MS)
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
@@ -79,6 +80,7 @@ async function main(): Promise<void> {
   stop.abort()
   await Promise.all(shards.map((shard) => shard.close()))
   await ops.close()
+  clearTimeout(deadline)
   log.info('The relay is stopped')
 }
 

@@ -7,6 +7,8 @@ import { mkdir, mkdtemp, open, readFile, readdir, rename, rm, stat, utimes } fro
 import { homedir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { isErrno } from '../files.ts'
+import { isAlive } from '../processes.ts'
 
 const TEMPORARY = '.fill-'
 // Far longer than one jar takes: a folder in use must never go, even when the lock was broken.
@@ -118,17 +120,4 @@ async function isStale(path: string): Promise<boolean> {
     if (isErrno(error, 'ENOENT')) return false
     throw error
   }
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return isErrno(error, 'EPERM')
-  }
-}
-
-export function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

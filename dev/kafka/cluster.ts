@@ -2,7 +2,7 @@
 // cluster for good: its id, its size and its data outlive every stop and kill. Deletes nothing.
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { isErrno } from './cache.ts'
+import { isErrno } from '../files.ts'
 import { createClusterId } from './cluster-id.ts'
 import { ensureKafka } from './fetch.ts'
 import { KafkaNode } from './node.ts'

@@ -2,7 +2,7 @@
 // someone else before the broker binds it; whoever chose the ports has to try again then.
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
-import { isErrno } from './cache.ts'
+import { isErrno } from '../files.ts'
 
 // Below the range from which Linux (32768 up) and macOS (49152 up) take the ports of outgoing
 // connections. A listener there can lose its port while it is down, to any connection; and a client

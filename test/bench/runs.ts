@@ -1,6 +1,5 @@
 /** One run of a case: a fresh topic, fresh processes, and the proof that every report is there exactly once. */
 import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { InstanceId, type ShardCount } from '#contract'
 import { findFreePorts } from '../../dev/kafka/ports.ts'
@@ -116,7 +115,5 @@ async function runRelay(
     }
   } finally {
     await standIns.end(0)
-    // The next run starts on a machine that has calmed down.
-    await delay(200)
   }
 }

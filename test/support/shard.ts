@@ -43,7 +43,6 @@ export interface TestShard {
 
 export interface TestShardOptions {
   kafka: KafkaSettings
-  brokersMin?: number
   topicConfig?: Record<string, string>
   // An earlier shard whose instance and topic are taken over.
   after?: Pick<TestShard, 'instance' | 'topic'>
