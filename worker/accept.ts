@@ -5,7 +5,8 @@
  *
  * Where it can stop, and what that leaves: before the send nothing is accepted, at most an object without a message, which a lifecycle
  * rule removes; a send that is not confirmed may have been taken, and the client is told exactly that; a send that is repeated may be
- * taken twice, and the relay drops the copy by its id. An object is never deleted here: a send that looked failed may have worked.
+ * taken twice, and the relay drops the copy by its id, as it does when the client repeats a POST under its key. An object is never
+ * deleted here: a send that looked failed may have worked.
  */
 import {
   CLAIM_CHECK_BYTES,
@@ -15,6 +16,7 @@ import {
   envelopeIdOf,
   mintReceipt,
   shardOf,
+  type BodyDigest,
   type Envelope,
   type EnvelopeId,
   type EnvelopeRecords,
@@ -32,14 +34,24 @@ export interface Acceptance {
   /** Unix ms. */
   received: number
   count: number
+  /** Only with an idempotency key. */
+  digest?: BodyDigest
   receipt: Receipt
 }
 
 export type AcceptResult = Acceptance | { status: 'rejected'; rejection: Rejection }
 
+/** What an idempotency key makes of a POST. */
+export interface KeyedPost {
+  id: EnvelopeId
+  digest: BodyDigest
+}
+
 export interface AcceptInput {
   task: Task
   records: EnvelopeRecords
+  /** Without it the envelope's id is drawn, and the same POST repeated is another envelope. */
+  keyed?: KeyedPost
   traceparent?: string
 }
 
@@ -83,12 +95,18 @@ export function createAccept(deps: AcceptDeps): Accept {
     return false
   }
 
-  return async function accept({ task, records, traceparent }) {
+  return async function accept({ task, records, keyed, traceparent }) {
     const state = stoppedState(task.status)
     if (state) return rejected({ reason: 'task_not_running', datahub: task.datahub, state })
 
-    const id = envelopeIdOf(deps.randomBytes(ENVELOPE_ID_BYTES))
+    const id = keyed?.id ?? envelopeIdOf(deps.randomBytes(ENVELOPE_ID_BYTES))
     const received = deps.now()
+    const count = records.length
+    const notConfirmed = rejected({ reason: 'not_confirmed', keyed: keyed !== undefined })
+    const digest = keyed && { digest: keyed.digest }
+    // Goes with the envelope, and to the client only once the queue has that.
+    const fields = { accepted: received, id, index: 0, count, ...digest }
+    const receipt = await mintReceipt(fields, await deps.receiptKey())
     const { datahub, topic } = task
     const head = {
       v: 1,
@@ -96,6 +114,8 @@ export function createAccept(deps: AcceptDeps): Accept {
       datahub,
       topic,
       received,
+      ...digest,
+      receipt,
       ...(traceparent && { traceparent }),
     } as const
     let text = encodeEnvelope({ ...head, records })
@@ -104,18 +124,14 @@ export function createAccept(deps: AcceptDeps): Accept {
       const bytes = new TextEncoder().encode(JSON.stringify(records))
       const object = claimObjectName(id, await sha256Hex(bytes))
       const put = await confirmed('object put', () => deps.putObject(object, bytes))
-      if (!put) return rejected({ reason: 'not_confirmed' })
-      const claim = { object, bytes: bytes.length, count: records.length }
+      if (!put) return notConfirmed
+      const claim = { object, bytes: bytes.length, count }
       text = encodeEnvelope({ ...head, claim } satisfies Envelope)
     }
 
     const sent = await confirmed('queue send', () => deps.send(shardOf(id, deps.shards), text))
-    if (!sent) return rejected({ reason: 'not_confirmed' })
-
-    const count = records.length
-    const fields = { accepted: received, id, index: 0, count }
-    const receipt = await mintReceipt(fields, await deps.receiptKey())
-    return { status: 'accepted', id, received, count, receipt }
+    if (!sent) return notConfirmed
+    return { status: 'accepted', id, received, count, ...digest, receipt }
   }
 }
 

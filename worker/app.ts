@@ -10,6 +10,7 @@ import { createCredential, listCredentials } from './routes/credentials.ts'
 import { createDatahub, listDatahubs } from './routes/datahubs.ts'
 import { deleteEnvelope, getEnvelope } from './routes/envelopes.ts'
 import { getLivez } from './routes/livez.ts'
+import { postLookups } from './routes/lookups.ts'
 import { postOutcomes } from './routes/outcomes.ts'
 import { getReceipt } from './routes/receipt.ts'
 import { queryReceipts } from './routes/receipts-query.ts'
@@ -36,6 +37,7 @@ const ROUTES: readonly Route[] = [
   ['GET',    '/v1/credentials',               admin,        listCredentials],
 
   ['POST',   '/internal/outcomes',            relay,        postOutcomes],
+  ['POST',   '/internal/lookups',             relay,        postLookups],
   ['GET',    '/internal/envelopes/:object',   relay,        getEnvelope],
   ['DELETE', '/internal/envelopes/:object',   relay,        deleteEnvelope],
 

@@ -1,12 +1,18 @@
-/** A JSON body → a checked value, or the first thing wrong with it and where. For the small bodies of the control plane and the relay. */
+/** A JSON body → a checked value, or the first thing wrong with it and where. */
 import type * as z from 'zod'
 import { decodeUtf8, readBody } from './body.ts'
 import type { Rejection } from './rejection.ts'
 
 export type Parsed<T> = { status: 'ok'; value: T } | { status: 'rejected'; rejection: Rejection }
 
+export interface JsonBody {
+  /** As they came, for who has to hash them. */
+  bytes: Uint8Array<ArrayBuffer>
+  json: unknown
+}
+
 /** Reads, decodes and parses; the shape is not looked at. */
-export async function readJson(request: Request, limit: number): Promise<Parsed<unknown>> {
+export async function readJson(request: Request, limit: number): Promise<Parsed<JsonBody>> {
   if (!isJson(request.headers.get('Content-Type'))) {
     return rejected({ reason: 'unsupported_media_type', expected: 'application/json' })
   }
@@ -15,7 +21,7 @@ export async function readJson(request: Request, limit: number): Promise<Parsed<
   const text = decodeUtf8(bytes)
   if (text === undefined) return rejected({ reason: 'not_utf8' })
   try {
-    return { status: 'ok', value: JSON.parse(text) }
+    return { status: 'ok', value: { bytes, json: JSON.parse(text) } }
   } catch (error) {
     // V8 quotes the text around the fault, which is the client's data: in the answer that helps, so the log must not get it.
     const problem = text === '' ? 'it is empty' : positionOf(error)
@@ -23,14 +29,15 @@ export async function readJson(request: Request, limit: number): Promise<Parsed<
   }
 }
 
+/** For the small bodies of the control plane and the relay. */
 export async function readJsonAs<T>(
   request: Request,
   limit: number,
   schema: z.ZodType<T>,
 ): Promise<Parsed<T>> {
-  const json = await readJson(request, limit)
-  if (json.status === 'rejected') return json
-  const parsed = schema.safeParse(json.value, { reportInput: true })
+  const body = await readJson(request, limit)
+  if (body.status === 'rejected') return body
+  const parsed = schema.safeParse(body.value.json, { reportInput: true })
   if (parsed.success) return { status: 'ok', value: parsed.data }
   return rejected(rejectionOf(parsed.error))
 }

@@ -79,6 +79,11 @@ export function problemOf(given: Rejection): Problem {
     }
     case 'conflict':
       return { status: 409, title: 'Conflict', detail: rejection.problem }
+    case 'idempotency_key_reused': {
+      const detail =
+        'This Idempotency-Key was used with another body. That one has its outcome; these reports are not stored under this key.'
+      return { status: 422, title: 'Idempotency key reused', detail }
+    }
     case 'route_not_found':
       return { status: 404, title: 'Not found', detail: 'There is nothing at this address.' }
     case 'method_not_allowed': {
@@ -87,10 +92,13 @@ export function problemOf(given: Rejection): Problem {
       return { status: 405, title: 'Method not allowed', detail, headers }
     }
     case 'not_confirmed': {
-      const detail =
-        'The queue did not confirm the reports: they may or may not have been taken. Repeating the request may store them twice.'
-      // No Retry-After: whether a possible double is worth a repeat is the client's decision.
-      return { status: 503, title: 'Accept not confirmed', detail }
+      const repeating = rejection.keyed
+        ? 'Repeating the request with the same Idempotency-Key is safe.'
+        : 'Repeating the request may store them twice.'
+      const detail = `The queue did not confirm the reports: they may or may not have been taken. ${repeating}`
+      // Without a key no Retry-After: whether a possible double is worth a repeat is the client's decision.
+      const headers = rejection.keyed && { headers: { 'Retry-After': '1' } }
+      return { status: 503, title: 'Accept not confirmed', detail, ...headers }
     }
     case 'unavailable': {
       const detail = 'A part of the service that this needs can not be reached now.'

@@ -28,10 +28,12 @@ export type Rejection =
   /** Its own reason: the relay must be able to tell a lost object from a wrong URL. */
   | { reason: 'envelope_not_found'; object: string }
   | { reason: 'conflict'; problem: string }
+  /** Another body has the outcome of this idempotency key. */
+  | { reason: 'idempotency_key_reused' }
   | { reason: 'route_not_found' }
   | { reason: 'method_not_allowed'; allow: string }
-  /** The queue or the object store did not confirm: it may or may not have been taken. */
-  | { reason: 'not_confirmed' }
+  /** The queue or the object store did not confirm: it may or may not have been taken. Keyed, a repeat stores nothing twice. */
+  | { reason: 'not_confirmed'; keyed: boolean }
   /** A part of Edgehub that this request needs can't be reached now. */
   | { reason: 'unavailable'; retryAfterSeconds: number }
   | { reason: 'internal' }

@@ -6,6 +6,7 @@ import {
   importReceiptKey,
   mintReceipt,
   openReceipt,
+  type EnvelopeId,
   type Outcome,
   type Receipt,
   type ReceiptFields,
@@ -34,6 +35,7 @@ export interface Services {
   accept: Accept
   /** undefined for a text that no key of ours signed. */
   openReceipt: (text: string) => Promise<ReceiptFields | undefined>
+  receiptOf: (fields: ReceiptFields) => Promise<Receipt>
   /** One receipt for each report of an accepted envelope, in order. */
   receiptsOf: (acceptance: Acceptance) => Promise<Receipt[]>
   now: () => number
@@ -108,12 +110,12 @@ export function servicesFor(env: Env, waitUntil: (promise: Promise<unknown>) => 
     envelopes: env.ENVELOPES,
     accept,
     openReceipt: async (text) => openReceipt(text, (await keys()).receipt),
-    async receiptsOf({ id, received, count }) {
+    receiptOf: async (fields) => mintReceipt(fields, await receiptKey()),
+    async receiptsOf({ id, received, count, digest }) {
       const key = await receiptKey()
+      const fields = { accepted: received, id, count: 1, ...(digest && { digest }) }
       return Promise.all(
-        Array.from({ length: count }, (_, index) =>
-          mintReceipt({ accepted: received, id, index, count: 1 }, key),
-        ),
+        Array.from({ length: count }, (_, index) => mintReceipt({ ...fields, index }, key)),
       )
     },
     now,
@@ -160,6 +162,26 @@ export async function outcomeOf(
   } catch (error) {
     const message = 'Outcome of an accepted envelope not known.'
     log({ level: 'error', message, envelope: id, cause: describeError(error) })
+    return undefined
+  }
+}
+
+/** For a status store in good health far more than it needs; for the client of one that is not, bearable. */
+const SETTLED_LIMIT_MS = 300
+
+/**
+ * The outcome that an idempotency key has already. A store that fails or is slow is passed by, because it only saves work: what is then
+ * queued once more, the relay recognises. Never throws.
+ */
+export async function settledOutcome(
+  { status }: Pick<Services, 'status'>,
+  id: EnvelopeId,
+): Promise<Outcome | undefined> {
+  try {
+    return (await status.find([id], SETTLED_LIMIT_MS)).get(id)
+  } catch (error) {
+    const message = 'Could not look for the outcome of an idempotency key.'
+    log({ level: 'warn', message, envelope: id, cause: describeError(error) })
     return undefined
   }
 }

@@ -10,11 +10,13 @@ import {
   type EnvelopeId,
 } from '#contract'
 import claim from './golden/envelope-v1-claim.json' with { type: 'json' }
+import receipted from './golden/envelope-v1-receipt.json' with { type: 'json' }
 import records from './golden/envelope-v1-records.json' with { type: 'json' }
 
 const golden: [string, unknown, number][] = [
   ['records', records, 3],
   ['claim', claim, 500],
+  ['receipt', receipted, 3],
 ]
 
 describe('an envelope', () => {
@@ -35,6 +37,7 @@ describe('an envelope', () => {
     ['no version', { id: records.id }, 'undecodable'],
     ['v1 with an unknown field', { ...records, extra: 1 }, 'undecodable'],
     ['v1 with a bad id', { ...records, id: 'short' }, 'undecodable'],
+    ['v1 with a receipt too long', { ...receipted, receipt: 'A'.repeat(65) }, 'undecodable'],
     ['v1 without records', { ...records, records: [] }, 'undecodable'],
     ['v1 with records and a claim', { ...records, claim: claim.claim }, 'undecodable'],
     ['v1 with base64url', { ...records, records: [{ base64: '__8=' }] }, 'undecodable'],

@@ -185,12 +185,6 @@ describe('bad input', () => {
     },
   )
 
-  it('Idempotency-Key is refused as not built, not ignored', async ({ expect }) => {
-    const response = await postReports(stack.dev, [{ value: 'x' }], { 'idempotency-key': '"abc"' })
-    expect(response.status).toBe(400)
-    expect(((await response.json()) as { detail: string }).detail).toContain('Idempotency-Key')
-  })
-
   it('a wrong secret is 401, an unknown datahub 404', async ({ expect }) => {
     const wrong = await postReports({ ...stack.dev, secretKey: 'wrong' }, [{ value: 'x' }])
     const unknown = await postReports({ ...stack.dev, datahubId: 'datahub-zzzzzzzz' }, [

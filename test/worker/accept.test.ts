@@ -1,6 +1,8 @@
 import { describe, it } from 'vitest'
 import {
+  CLAIM_CHECK_BYTES,
   claimObjectName,
+  envelopeIdOf,
   importReceiptKey,
   openReceipt,
   shardOf,
@@ -70,6 +72,7 @@ describe('accept', () => {
         datahub: task.datahub,
         topic: task.topic,
         received: NOW,
+        receipt: accepted.receipt,
         records,
       })
       const fields = { accepted: NOW, id: accepted.id, index: 0, count: 2 }
@@ -77,22 +80,69 @@ describe('accept', () => {
     }
   })
 
-  it('mints no receipt before the send has resolved', async ({ expect }) => {
+  it('hands out the receipt of the envelope only after the send has resolved', async ({
+    expect,
+  }) => {
     const sending = latch()
-    const begun = latch()
+    const begun = latch<string>()
     const { deps, calls } = await makeDeps({
-      send: () => {
-        begun.open()
+      send: (_, text) => {
+        begun.open(text)
         return sending.promise
       },
       tryLimitMs: 60_000,
     })
     const accepting = createAccept(deps)({ task, records })
-    await begun.promise
-    expect(calls).toEqual([])
-    sending.open()
-    expect((await accepting).status).toBe('accepted')
+    void accepting.then(({ status }) => calls.push(status))
+    const { receipt } = envelopeOf({ shard: 0, text: await begun.promise, options: {} })
+    expect(receipt).toMatch(/^[\w-]{43}$/)
     expect(calls).toEqual(['receipt'])
+    sending.open()
+    expect(await accepting).toMatchObject({ status: 'accepted', receipt })
+    expect(calls).toEqual(['receipt', 'accepted'])
+  })
+
+  it('sends nothing when no receipt can be minted', async ({ expect }) => {
+    const { deps, calls } = await makeDeps({
+      receiptKey: () => Promise.reject(new Error('no key')),
+    })
+    await expect(createAccept(deps)({ task, records })).rejects.toThrow('no key')
+    expect(calls).toEqual([])
+  })
+
+  it.for([
+    ['small', [{ value: 'x' }]],
+    ['large', [{ value: 'x'.repeat(100_000) }]],
+  ] as [string, EnvelopeRecords][])(
+    'takes the id and the digest of a keyed POST into a %s envelope and its receipt',
+    async ([, given], { expect }) => {
+      const { deps, sent, objects, key } = await makeDeps()
+      const id = envelopeIdOf(new Uint8Array(12).fill(200))
+      const keyed = { id, digest: '0a1b2c3d' }
+      const accepted = await createAccept(deps)({ task, records: given, keyed })
+      if (accepted.status !== 'accepted') throw new Error('rejected')
+      const { receipt } = accepted
+      expect(accepted).toMatchObject(keyed)
+      expect(envelopeOf(sent[0])).toMatchObject({ ...keyed, receipt })
+      expect(sent[0]?.shard).toBe(shardOf(id, 8))
+      for (const name of objects.keys()) expect(name.startsWith(`${id}-`)).toBe(true)
+      const fields = { accepted: NOW, index: 0, count: 1, ...keyed }
+      expect(await openReceipt(receipt, [key])).toEqual(fields)
+    },
+  )
+
+  it('counts the receipt where it decides that an envelope is too large', async ({ expect }) => {
+    for (const [more, form] of [
+      [0, 'records'],
+      [1, 'claim'],
+    ] as const) {
+      const probe = await makeDeps()
+      await createAccept(probe.deps)({ task, records: [{ value: '' }] })
+      const room = CLAIM_CHECK_BYTES - (probe.sent[0]?.text.length ?? 0)
+      const { deps, sent } = await makeDeps()
+      await createAccept(deps)({ task, records: [{ value: 'x'.repeat(room + more) }] })
+      expect(envelopeOf(sent[0])).toHaveProperty(form)
+    }
   })
 
   it('repeats a failed send once, with the same id', async ({ expect }) => {
@@ -112,14 +162,13 @@ describe('accept', () => {
     ['fails', () => Promise.reject(new Error('overloaded'))],
     ['hangs', () => never],
   ] as const)(
-    'is not confirmed and mints nothing when the send %s twice',
+    'is not confirmed and hands out nothing when the send %s twice',
     async ([, send], { expect }) => {
-      const { deps, calls, logged } = await makeDeps({ send })
+      const { deps, logged } = await makeDeps({ send })
       expect(await createAccept(deps)({ task, records })).toEqual({
         status: 'rejected',
-        rejection: { reason: 'not_confirmed' },
+        rejection: { reason: 'not_confirmed', keyed: false },
       })
-      expect(calls).toEqual([])
       expect(logged.map((entry) => entry['tries'])).toEqual([1, 2])
     },
   )
@@ -129,7 +178,7 @@ describe('accept', () => {
     const { deps, calls, sent, objects } = await makeDeps()
     const accepted = await createAccept(deps)({ task, records: large, traceparent: 't' })
     if (accepted.status !== 'accepted') throw new Error('rejected')
-    expect(calls).toEqual(['put', 'send', 'receipt'])
+    expect(calls).toEqual(['receipt', 'put', 'send'])
     const [[name, text] = ['', '']] = objects
     const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
     expect(name).toBe(claimObjectName(accepted.id, new Uint8Array(digest).toHex()))
@@ -141,6 +190,7 @@ describe('accept', () => {
       topic: task.topic,
       received: NOW,
       traceparent: 't',
+      receipt: accepted.receipt,
       claim: { object: name, bytes: new TextEncoder().encode(text).length, count: 1 },
     })
   })
@@ -150,9 +200,13 @@ describe('accept', () => {
   }) => {
     const large: EnvelopeRecords = [{ value: 'x'.repeat(96_000) }]
     const noPut = await makeDeps({ putObject: () => Promise.reject(new Error('R2 is away')) })
-    const rejected = await createAccept(noPut.deps)({ task, records: large })
-    expect(rejected).toMatchObject({ rejection: { reason: 'not_confirmed' } })
-    expect(noPut.calls).toEqual([])
+    const keyed = { id: envelopeIdOf(new Uint8Array(12)), digest: '0a1b2c3d' }
+    const rejected = await createAccept(noPut.deps)({ task, records: large, keyed })
+    expect(rejected).toEqual({
+      status: 'rejected',
+      rejection: { reason: 'not_confirmed', keyed: true },
+    })
+    expect(noPut.calls).not.toContain('send')
 
     const noSend = await makeDeps({ send: () => Promise.reject(new Error('overloaded')) })
     await createAccept(noSend.deps)({ task, records: large })

@@ -19,9 +19,10 @@ const EVERY: Record<Rejection['reason'], [Rejection, number]> = {
   receipt_not_valid: [{ reason: 'receipt_not_valid' }, 404],
   envelope_not_found: [{ reason: 'envelope_not_found', object: 'o' }, 404],
   conflict: [{ reason: 'conflict', problem: 'x' }, 409],
+  idempotency_key_reused: [{ reason: 'idempotency_key_reused' }, 422],
   route_not_found: [{ reason: 'route_not_found' }, 404],
   method_not_allowed: [{ reason: 'method_not_allowed', allow: 'GET' }, 405],
-  not_confirmed: [{ reason: 'not_confirmed' }, 503],
+  not_confirmed: [{ reason: 'not_confirmed', keyed: false }, 503],
   unavailable: [{ reason: 'unavailable', retryAfterSeconds: 7 }, 503],
   internal: [{ reason: 'internal' }, 500],
 }
@@ -48,7 +49,16 @@ describe('the problem table', () => {
     expect(problemOf({ reason: 'method_not_allowed', allow: 'GET' }).headers).toEqual({
       Allow: 'GET',
     })
-    expect(problemOf({ reason: 'not_confirmed' }).headers).toBeUndefined()
+    expect(problemOf({ reason: 'not_confirmed', keyed: false }).headers).toBeUndefined()
+    expect(problemOf({ reason: 'not_confirmed', keyed: true }).headers).toEqual({
+      'Retry-After': '1',
+    })
+  })
+
+  it('says whether a repeat can double what was not confirmed', ({ expect }) => {
+    const detail = (keyed: boolean): string => problemOf({ reason: 'not_confirmed', keyed }).detail
+    expect(detail(false)).toContain('may store them twice')
+    expect(detail(true)).toContain('with the same Idempotency-Key is safe')
   })
 
   it('does not repeat a field name of megabytes', ({ expect }) => {

@@ -41,6 +41,8 @@ const envelopeHead = {
   received: z.int().positive(),
   /** Only with an idempotency key. */
   digest: BodyDigest.optional(),
+  /** The receipt for all its reports, so that a dead letter can name it. The client holds it only if the queue took the envelope. */
+  receipt: z.string().max(64).optional(),
   /** W3C trace context of the POST: https://www.w3.org/TR/trace-context/ */
   traceparent: z.string().max(128).optional(),
 }

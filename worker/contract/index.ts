@@ -2,6 +2,7 @@
 
 // identity
 export * from './envelope-id.ts'
+export * from './keyed-post.ts'
 export * from './receipt.ts'
 export * from './message-id.ts'
 export * from './shards.ts'

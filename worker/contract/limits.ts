@@ -35,6 +35,9 @@ export const MAX_RETRY_DELAY_SECONDS = 86_400
 /** Body of one `POST /internal/outcomes`. */
 export const MAX_OUTCOMES_BYTES = 1_000_000
 
+/** Ids in one `POST /internal/lookups`. */
+export const MAX_LOOKUP_IDS = 1_000
+
 /** Longest `Prefer: wait=n` and long poll. */
 export const MAX_WAIT_SECONDS = 25
 

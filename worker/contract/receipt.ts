@@ -4,7 +4,7 @@
  *     6 accept time (ms; the top 4 bits are the version, 0) | 12 envelope id | 2 index of its first report | 2 count
  *     | 4 body digest (0 when the POST had no idempotency key) | 6 HMAC-SHA256 over all before
  *
- * It is minted only after the queue took the envelope, so a valid one proves a durable accept. No I/O, no clock.
+ * It is handed out only after the queue took the envelope, so one that a client holds proves a durable accept. No I/O, no clock.
  */
 import { fromBase64url, toBase64url } from './base64url.ts'
 import { envelopeIdOf, idBytes, type EnvelopeId } from './envelope-id.ts'

@@ -8,6 +8,8 @@ import {
   RECEIPT_QUEUED_MS,
   summarize,
   unpackRuns,
+  type BodyDigest,
+  type EnvelopeId,
   type FailureReason,
   type Outcome,
   type ReceiptFields,
@@ -57,6 +59,13 @@ export function viewReceipt(
   return { receipt, count, status: age < RECEIPT_QUEUED_MS ? 'queued' : 'expired' }
 }
 
+/** The fields of the receipt that was given for the POST whose outcome this is. */
+export function receiptFieldsOf(id: EnvelopeId, outcome: Outcome): ReceiptFields {
+  const { received, digest, runs } = outcome
+  const count = runs.reduce((sum, [length]) => sum + length, 0)
+  return { accepted: received, id, index: 0, count, ...(digest && { digest }) }
+}
+
 /** Only what can never change may be kept: `expired` may still be answered by a late row, a conflict turns into `queued` by age. */
 export function cacheControl(view: ReceiptView): string {
   const conflict =
@@ -65,9 +74,13 @@ export function cacheControl(view: ReceiptView): string {
   return 'messages' in view && !conflict ? 'private, max-age=60' : 'no-store'
 }
 
-/** A receipt has no word for "no digest" but zero, and one body in 2^32 hashes to it. */
-function sameDigest(outcome: Outcome, fields: ReceiptFields): boolean {
-  return (outcome.digest ?? '00000000') === (fields.digest ?? '00000000')
+interface Digested {
+  digest?: BodyDigest | undefined
+}
+
+/** Of the same body? A receipt has no word for "no digest" but zero, and one body in 2^32 hashes to it. */
+export function sameDigest(a: Digested, b: Digested): boolean {
+  return (a.digest ?? '00000000') === (b.digest ?? '00000000')
 }
 
 function viewReport(report: ReportOutcome, outcome: Outcome): MessageView {

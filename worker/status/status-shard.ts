@@ -2,8 +2,8 @@
  * A status shard: the Durable Object that holds one eighth of all outcomes and wakes those who wait for them. Its rows are decided in
  * `outcome-tables.ts`; here is only what needs the platform: RPC, the alarm, the memory of waiters.
  *
- * The answer of `put` leaves the object only when its writes are on disk (output gate), so an id in it has a durable row; the same holds
- * for the waiters that it wakes.
+ * An answer leaves the object only when all writes before it are on disk (output gate), so an id that `put` or `has` answers has a durable
+ * row; the same holds for the waiters that `put` wakes.
  */
 import { DurableObject } from 'cloudflare:workers'
 import { MAX_WAIT_SECONDS } from '#contract'
@@ -36,6 +36,11 @@ export class StatusShard extends DurableObject<Env> {
 
   get(ids: string[]): OutcomeRow[] {
     return this.#tables.get(ids)
+  }
+
+  /** Those that have a row; the others had none at that moment. */
+  has(ids: string[]): string[] {
+    return this.#tables.has(ids)
   }
 
   /** The outcome, as soon as there is one; null when there is none after `ms`, or too many wait already. */

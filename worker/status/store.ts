@@ -3,7 +3,13 @@
  * retryable is repeated once, with a new stub, because a broken stub stays broken. Outcomes are parsed where they come out, so what is
  * stored may grow.
  */
-import { Outcome, statusShardOf, type EnvelopeId, type SettledEnvelope } from '#contract'
+import {
+  Outcome,
+  statusShardOf,
+  type EnvelopeId,
+  type LookupsResponse,
+  type SettledEnvelope,
+} from '#contract'
 import { describeError, type Log } from '../log.ts'
 import { withinMs } from '../time-limit.ts'
 import { UnavailableError } from '../unavailable.ts'
@@ -13,14 +19,20 @@ import type { OutcomeRow } from './outcome-tables.ts'
 export interface StatusShardStub {
   put: (rows: OutcomeRow[]) => Promise<string[]>
   get: (ids: string[]) => Promise<OutcomeRow[]>
+  has: (ids: string[]) => Promise<string[]>
   wait: (id: string, ms: number) => Promise<string | null>
 }
 
 export interface StatusStore {
   /** The ids that durably have an outcome now. Ids of a shard that fails are left out; never throws. */
   put: (settled: readonly SettledEnvelope[]) => Promise<EnvelopeId[]>
-  /** @throws UnavailableError */
-  find: (ids: readonly EnvelopeId[]) => Promise<Map<EnvelopeId, Outcome>>
+  /** Which ids have an outcome and which have none. Ids of a shard that fails are in neither list; never throws. */
+  lookUp: (ids: readonly EnvelopeId[]) => Promise<LookupsResponse>
+  /**
+   * The outcomes that exist. All shards answer within `limitMs`, or it throws.
+   * @throws UnavailableError
+   */
+  find: (ids: readonly EnvelopeId[], limitMs?: number) => Promise<Map<EnvelopeId, Outcome>>
   /**
    * Answers when the outcome is there, or undefined after `ms`. One call to the shard however long it takes.
    * @throws UnavailableError
@@ -41,49 +53,72 @@ export const statusShardName = (index: number): string => `status-${index}`
 const CALL_LIMIT_MS = 10_000
 
 export function createStatusStore({ shard, now, log }: StatusStoreDeps): StatusStore {
+  /** Both tries have one limit together: a held answer must not take twice as long because its first try failed late. */
   async function call<T>(
     index: number,
+    limitMs: number,
     ask: (stub: StatusShardStub) => Promise<T>,
-    ms = 0,
   ): Promise<T> {
+    const deadline = now() + limitMs
     try {
-      return await withinMs(ms + CALL_LIMIT_MS, ask(shard(index)))
+      return await withinMs(limitMs, ask(shard(index)))
     } catch (error) {
       if (!isRetryable(error)) throw error
-      return withinMs(ms + CALL_LIMIT_MS, ask(shard(index)))
+      return withinMs(deadline - now(), ask(shard(index)))
+    }
+  }
+
+  /** As `call`, but a failure is logged and answered as undefined: it costs the ids of that shard alone. */
+  async function callOrLog<T>(
+    index: number,
+    failure: string,
+    ask: (stub: StatusShardStub) => Promise<T>,
+  ): Promise<T | undefined> {
+    try {
+      return await call(index, CALL_LIMIT_MS, ask)
+    } catch (error) {
+      log({ level: 'error', message: failure, shard: index, cause: describeError(error) })
+      return undefined
     }
   }
 
   return {
     async put(settled) {
+      const failure = 'A status shard did not take outcomes.'
       const taken = await Promise.all(
         [...groupByShard(settled, (s) => s.id)].map(async ([index, part]) => {
           const rows = part.map(({ id, outcome }): OutcomeRow => ({
             id,
             outcome: JSON.stringify(outcome),
           }))
-          try {
-            return await call(index, (stub) => stub.put(rows))
-          } catch (error) {
-            const cause = describeError(error)
-            log({
-              level: 'error',
-              message: 'A status shard did not take outcomes.',
-              shard: index,
-              cause,
-            })
-            return []
-          }
+          return (await callOrLog(index, failure, (stub) => stub.put(rows))) ?? []
         }),
       )
       const ids = new Set(taken.flat())
       return settled.flatMap(({ id }) => (ids.has(id) ? [id] : []))
     },
 
-    async find(ids) {
+    async lookUp(ids) {
+      const failure = 'A status shard did not answer a look-up.'
+      const answers = await Promise.all(
+        [...groupByShard([...new Set(ids)], (id) => id)].map(async ([index, part]) => {
+          const answer = await callOrLog(index, failure, (stub) => stub.has(part))
+          // In neither list: an id that is wrongly taken for absent is sent to Kafka a second time.
+          if (!answer) return undefined
+          const existing = new Set(answer)
+          return Map.groupBy(part, (id) => existing.has(id))
+        }),
+      )
+      return {
+        found: answers.flatMap((answer) => answer?.get(true) ?? []),
+        absent: answers.flatMap((answer) => answer?.get(false) ?? []),
+      }
+    },
+
+    async find(ids, limitMs = CALL_LIMIT_MS) {
       const groups = [...groupByShard(ids, (id) => id)]
       const rows = await orUnavailable(
-        Promise.all(groups.map(([index, part]) => call(index, (stub) => stub.get(part)))),
+        Promise.all(groups.map(([index, part]) => call(index, limitMs, (stub) => stub.get(part)))),
       )
       return new Map(
         rows.flat().map(({ id, outcome }) => [id as EnvelopeId, parseOutcome(outcome)]),
@@ -94,7 +129,7 @@ export function createStatusStore({ shard, now, log }: StatusStoreDeps): StatusS
       const deadline = now() + ms
       const left = (): number => Math.max(0, deadline - now())
       const outcome = await orUnavailable(
-        call(statusShardOf(id), (stub) => stub.wait(id, left()), ms),
+        call(statusShardOf(id), ms + CALL_LIMIT_MS, (stub) => stub.wait(id, left())),
       )
       return outcome === null ? undefined : parseOutcome(outcome)
     },

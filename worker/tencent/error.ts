@@ -198,6 +198,8 @@ export function errorOfRejection(rejection: Rejection): TencentError {
       return { code: 'ResourceNotFound', message: 'The object does not exist.' }
     case 'conflict':
       return { code: 'FailedOperation', message: rejection.problem }
+    case 'idempotency_key_reused':
+      return badValue('Idempotency-Key', 'It was used with another body.')
     case 'route_not_found':
       return {
         code: 'UnsupportedOperation',

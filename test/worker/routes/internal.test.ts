@@ -1,7 +1,13 @@
 import { describe, it } from 'vitest'
-import { envelopeIdOf, statusShardOf, STATUS_SHARDS, type EnvelopeId } from '#contract'
+import {
+  envelopeIdOf,
+  MAX_LOOKUP_IDS,
+  statusShardOf,
+  STATUS_SHARDS,
+  type EnvelopeId,
+} from '#contract'
 import { statusShardName } from '../../../worker/status/store.ts'
-import { ADMIN, RELAY, testClient } from '../support/client.ts'
+import { ADMIN, RELAY, testClient, type TestClient } from '../support/client.ts'
 
 const outcome = {
   datahub: 'datahub-abcdefgh',
@@ -67,9 +73,90 @@ describe('POST /internal/outcomes', () => {
   })
 })
 
+describe('POST /internal/lookups', () => {
+  const ask = (client: TestClient, ids: unknown): Promise<Response> =>
+    client.post('/internal/lookups', { ids }, RELAY)
+  /** In no order: each shard's ids come together. */
+  async function sorted(response: Response): Promise<{ found: string[]; absent: string[] }> {
+    const { found, absent } = await response.json<{ found: string[]; absent: string[] }>()
+    return { found: found.toSorted(), absent: absent.toSorted() }
+  }
+  const newIds = (): EnvelopeId[] =>
+    eight.map((_, shard) => {
+      const bytes = crypto.getRandomValues(new Uint8Array(12))
+      bytes[1] = shard
+      return envelopeIdOf(bytes)
+    })
+
+  it('tells the ids that have an outcome from those that have none, each once', async ({
+    expect,
+  }) => {
+    const client = testClient()
+    const [settled, open] = [newIds(), newIds()]
+    const nothing = await ask(client, [...settled, ...open])
+    expect(nothing.status).toBe(200)
+    expect(await sorted(nothing)).toEqual({ found: [], absent: [...settled, ...open].toSorted() })
+
+    const outcomes = settled.map((id) => ({ id, outcome }))
+    await client.post('/internal/outcomes', { outcomes }, RELAY)
+    const answer = await ask(client, [...open, ...settled, ...open, ...settled])
+    expect(await sorted(answer)).toEqual({ found: settled.toSorted(), absent: open.toSorted() })
+  })
+
+  it.for([
+    ['a shard that fails', () => Promise.reject(new Error('shard is down')), 1],
+    [
+      'a shard that fails twice',
+      () => Promise.reject(Object.assign(new Error('reset'), { retryable: true })),
+      2,
+    ],
+    ['a shard whose code is older', undefined, 0],
+  ] as const)('says nothing of the ids of %s', async ([, has, calls], { expect }) => {
+    const [settled, open] = [newIds(), newIds()]
+    const real = testClient().bindings.STATUS
+    let asked = 0
+    const counted = has && (() => (asked++, has()))
+    const STATUS = {
+      getByName: (name: string): unknown =>
+        name === statusShardName(3) ? { has: counted } : real.getByName(name),
+    }
+    const outcomes = settled.map((id) => ({ id, outcome }))
+    await testClient().post('/internal/outcomes', { outcomes }, RELAY)
+    const response = await ask(testClient({ STATUS }), [...settled, ...open])
+    expect(response.status).toBe(200)
+    const others = (ids: EnvelopeId[]): EnvelopeId[] =>
+      ids.filter((id) => statusShardOf(id) !== 3).toSorted()
+    expect(await sorted(response)).toEqual({ found: others(settled), absent: others(open) })
+    expect(asked).toBe(calls)
+  })
+
+  it('takes as many ids as the contract allows', async ({ expect }) => {
+    const bytes = Array.from({ length: MAX_LOOKUP_IDS }, () =>
+      crypto.getRandomValues(new Uint8Array(12)),
+    )
+    const ids = bytes.map((b) => envelopeIdOf(b))
+    const response = await ask(testClient(), ids)
+    expect(await sorted(response)).toEqual({ found: [], absent: ids.toSorted() })
+  })
+
+  it.for([
+    ['nothing', [], 422, 'ids'],
+    ['more than the contract allows', Array(MAX_LOOKUP_IDS + 1).fill(eight[0]), 422, 'ids'],
+    ['an id that is none', [eight[0], 'x'], 422, 'ids.1'],
+    ['a number', 7, 422, 'ids'],
+    ['a body too large', 'x'.repeat(65_536), 413, undefined],
+  ] as const)('refuses %s', async ([, ids, status, path], { expect }) => {
+    const response = await ask(testClient(), ids)
+    expect(response.status).toBe(status)
+    const problem = await response.json<{ path?: string }>()
+    expect(problem.path).toBe(path)
+  })
+})
+
 describe('/internal', () => {
   const routes = [
     ['POST', '/internal/outcomes'],
+    ['POST', '/internal/lookups'],
     ['GET', `/internal/envelopes/${eight[0]}-${'0'.repeat(64)}`],
     ['DELETE', `/internal/envelopes/${eight[0]}-${'0'.repeat(64)}`],
   ] as const

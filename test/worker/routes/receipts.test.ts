@@ -103,6 +103,16 @@ describe('GET /v1/receipts/{receipt}', () => {
     expect(response.headers.get('Cache-Control')).toBe('no-store')
   })
 
+  it('shows a late outcome even after it has said expired', async ({ expect }) => {
+    const id = newId()
+    const receipt = await mint(id, { accepted: Date.now() - 2 * RECEIPT_QUEUED_MS })
+    const early = await client.fetch(`/v1/receipts/${receipt}`)
+    expect(await early.json()).toEqual({ receipt, count: 3, status: 'expired' })
+    await settle(id)
+    const late = await client.fetch(`/v1/receipts/${receipt}`)
+    expect(await late.json()).toMatchObject({ receipt, status: 'partial' })
+  })
+
   it('says failed when another body was delivered under the same key', async ({ expect }) => {
     const id = newId()
     await settle(id, { digest: '00000001' })

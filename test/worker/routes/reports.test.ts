@@ -221,17 +221,6 @@ describe('POST /v1/datahubs/{id}/reports', () => {
     expect((await post(one, { 'Content-Type': type })).status).toBe(status)
   })
 
-  it('refuses an Idempotency-Key instead of ignoring it', async ({ expect }) => {
-    const before = client.sent.length
-    const response = await post(one, { 'Idempotency-Key': 'k1' })
-    expect(response.status).toBe(400)
-    expect(await response.json()).toMatchObject({
-      type: '/problems/invalid-header',
-      detail: expect.stringContaining('Idempotency-Key'),
-    })
-    expect(client.sent.length).toBe(before)
-  })
-
   it('answers wrong and missing credentials alike with 401', async ({ expect }) => {
     const path = `/v1/datahubs/${access.datahub}/reports`
     const wrong = [

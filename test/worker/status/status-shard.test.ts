@@ -1,5 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
+import * as fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { dropTime, tableOf } from '../../../worker/status/day-tables.ts'
 import { OutcomeTables } from '../../../worker/status/outcome-tables.ts'
@@ -7,6 +8,13 @@ import type { StatusShard } from '../../../worker/status/status-shard.ts'
 
 const DAY_MS = 86_400_000
 const newShard = (): DurableObjectStub<StatusShard> => env.STATUS.getByName(crypto.randomUUID())
+
+const IDS = ['a', 'b', 'c', 'd']
+const outcomeRow = fc.record(
+  { id: fc.constantFrom(...IDS), outcome: fc.constantFrom('1', '2', '3') },
+  // It goes over RPC.
+  { noNullPrototype: true },
+)
 
 describe('a status shard', () => {
   it('answers every id that it was given, and keeps the first outcome', async ({ expect }) => {
@@ -68,6 +76,41 @@ describe('a status shard', () => {
     expect(await Promise.all(waiting)).toEqual(['1', '1', '1', '1'])
   })
 
+  it('says which ids have a row, also after an eviction', async ({ expect }) => {
+    const shard = newShard()
+    expect(await shard.has(['a', 'b'])).toEqual([])
+    await shard.put([{ id: 'b', outcome: '1' }])
+    expect(await shard.has(['a', 'b', 'c'])).toEqual(['b'])
+    await evictDurableObject(shard)
+    expect(await shard.has(['a', 'b', 'c'])).toEqual(['b'])
+    expect(await shard.has([])).toEqual([])
+  })
+
+  it('never changes a final outcome, whatever comes again or in another order', async ({
+    expect,
+  }) => {
+    const step = fc.record({
+      rows: fc.array(outcomeRow, { minLength: 1, maxLength: 4 }),
+      evicted: fc.boolean(),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(step), async (steps) => {
+        const shard = newShard()
+        const first = new Map<string, string>()
+        for (const { rows, evicted } of steps) {
+          expect(await shard.put(rows)).toEqual(rows.map(({ id }) => id))
+          if (evicted) await evictDurableObject(shard)
+          for (const { id, outcome } of rows) if (!first.has(id)) first.set(id, outcome)
+          const found = (await shard.get(IDS)).map(({ id, outcome }) => [id, outcome] as const)
+          expect(new Map(found)).toEqual(first)
+          expect(await shard.has(IDS)).toEqual(IDS.filter((id) => first.has(id)))
+        }
+        for (const [id, outcome] of first) expect(await shard.wait(id, 0)).toBe(outcome)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
   it('sets an alarm for the day when its table is due, and runs it without loss before', async ({
     expect,
   }) => {
@@ -122,6 +165,69 @@ describe('outcome tables', () => {
       expect(tables.dropExpired(dropTime(third))).toBeUndefined()
       expect(tables.days).toEqual([])
       expect(new OutcomeTables(state.storage).days).toEqual([])
+    })
+  })
+
+  it('never change a row, whatever day another outcome comes', async ({ expect }) => {
+    const start = Date.UTC(2026, 10, 25)
+    const put = fc.record({
+      rows: fc.array(outcomeRow, { minLength: 1, maxLength: 4 }),
+      // Days in any order: another machine's clock may be behind. No table is old enough to go.
+      day: fc.nat(8),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(put), async (puts) => {
+        await runInDurableObject(newShard(), (_, state) => {
+          const tables = new OutcomeTables(state.storage)
+          const first = new Map<string, string>()
+          for (const { rows, day } of puts) {
+            tables.put(rows, start + day * DAY_MS)
+            tables.dropExpired(start + day * DAY_MS)
+            for (const { id, outcome } of rows) if (!first.has(id)) first.set(id, outcome)
+            const found = tables.get(IDS).map(({ id, outcome }) => [id, outcome] as const)
+            expect(found).toHaveLength(first.size)
+            expect(new Map(found)).toEqual(first)
+            expect(tables.has(IDS)).toEqual(IDS.filter((id) => first.has(id)))
+          }
+        })
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('read one row to miss an id and two to find it, however many tables there are', async ({
+    expect,
+  }) => {
+    await runInDurableObject(newShard(), (_, { storage }) => {
+      const cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = []
+      const counting = {
+        transactionSync: (run: () => void) => storage.transactionSync(run),
+        sql: {
+          exec(query: string, ...bindings: unknown[]) {
+            const cursor = storage.sql.exec(query, ...bindings)
+            cursors.push(cursor)
+            return cursor
+          },
+        },
+      } as unknown as DurableObjectStorage
+      const tables = new OutcomeTables(counting)
+      const start = Date.UTC(2026, 10, 25)
+      for (let day = 0; day < 10; day++) {
+        tables.put([{ id: `id of day ${day}`, outcome: '1' }], start + day * DAY_MS)
+      }
+      expect(tables.days).toHaveLength(10)
+      const rowsRead = (ask: () => unknown): number => {
+        cursors.length = 0
+        ask()
+        return cursors.reduce((sum, cursor) => sum + cursor.rowsRead, 0)
+      }
+      const misses = Array.from({ length: 100 }, (_, i) => `miss ${i}`)
+      expect(rowsRead(() => tables.has(misses))).toBe(100)
+      expect(rowsRead(() => tables.get(misses))).toBe(100)
+      for (const day of [0, 9]) {
+        expect(rowsRead(() => tables.has([`id of day ${day}`]))).toBe(2)
+        expect(rowsRead(() => tables.get([`id of day ${day}`]))).toBe(2)
+      }
     })
   })
 

@@ -1,4 +1,4 @@
-import { describe, it } from 'vitest'
+import { describe, it, vi } from 'vitest'
 import { envelopeIdOf, type EnvelopeId, type Outcome } from '#contract'
 import { createStatusStore, type StatusShardStub } from '../../../worker/status/store.ts'
 import { UnavailableError } from '../../../worker/unavailable.ts'
@@ -60,6 +60,69 @@ describe('the status store', () => {
     ])
     expect(await store.wait(idOfShard(5), 1_000)).toBeUndefined()
     expect(waits).toEqual([600])
+  })
+
+  it('gives both tries of a call one limit together', async ({ expect }) => {
+    const late = (): Promise<never> =>
+      new Promise((_, reject) => setTimeout(() => reject(failure({ retryable: true })), 9_000))
+    vi.useFakeTimers()
+    try {
+      for (const ask of ['wait', 'find', 'lookUp', 'put'] as const) {
+        const asked: number[] = []
+        const start = Date.now()
+        const store = createStatusStore({
+          shard() {
+            asked.push(Date.now() - start)
+            const answer = asked.length === 1 ? late : (): Promise<never> => new Promise(() => {})
+            return { put: answer, get: answer, has: answer, wait: answer }
+          },
+          now: () => Date.now(),
+          log: () => {},
+        })
+        const settled = { id: row.id, outcome }
+        let after = -1
+        const calls = {
+          wait: () => store.wait(row.id, 0),
+          find: () => store.find([row.id]),
+          lookUp: () => store.lookUp([row.id]),
+          put: () => store.put([settled]),
+        }
+        const over = calls[ask]()
+          .catch(() => {})
+          .then(() => {
+            after = Date.now() - start
+          })
+        await vi.advanceTimersByTimeAsync(30_000)
+        await over
+        expect([ask, asked, after]).toEqual([ask, [0, 9_000], 10_000])
+        expect(vi.getTimerCount()).toBe(0)
+      }
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('finds within the limit that it is given, or throws', async ({ expect }) => {
+    vi.useFakeTimers()
+    try {
+      const { store } = makeStore([{ get: () => new Promise(() => {}) }])
+      const refused = expect(store.find([row.id], 300)).rejects.toThrow(UnavailableError)
+      expect(vi.getTimerCount()).toBe(1)
+      await vi.advanceTimersByTimeAsync(300)
+      await refused
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('names an id of a shard that does not answer neither found nor absent', async ({ expect }) => {
+    const { store, asked } = makeStore([
+      { has: async () => [idOfShard(1), 'an id that was not asked for'] },
+      { has: () => Promise.reject(failure({})) },
+    ])
+    const ids = [1, 9, 2, 1, 2].map((shard) => idOfShard(shard))
+    expect(await store.lookUp(ids)).toEqual({ found: [idOfShard(1)], absent: [idOfShard(9)] })
+    expect(asked).toEqual([1, 2])
   })
 
   it('asks each shard once for all of its ids', async ({ expect }) => {

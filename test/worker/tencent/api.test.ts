@@ -213,7 +213,10 @@ describe('when a part of the worker fails', () => {
 
   it('an accept that is not confirmed says so', async ({ expect }) => {
     const { deps, logged } = fakeDeps({
-      accept: async () => ({ status: 'rejected', rejection: { reason: 'not_confirmed' } }),
+      accept: async () => ({
+        status: 'rejected',
+        rejection: { reason: 'not_confirmed', keyed: false },
+      }),
     })
     const answer = await answerOf(await handleTencentRequest(await signedCall(GOOD), deps), expect)
     expect(answer.Error?.Code).toBe('InternalError')

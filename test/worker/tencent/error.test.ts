@@ -71,13 +71,18 @@ describe('every rejection has a code', () => {
       'does not exist',
     ],
     conflict: [{ reason: 'conflict', problem }, 'FailedOperation', problem],
+    idempotency_key_reused: [
+      { reason: 'idempotency_key_reused' },
+      'InvalidParameterValue',
+      'another body',
+    ],
     route_not_found: [{ reason: 'route_not_found' }, 'UnsupportedOperation', '`/`'],
     method_not_allowed: [
       { reason: 'method_not_allowed', allow: 'POST' },
       'UnsupportedProtocol',
       'use POST',
     ],
-    not_confirmed: [{ reason: 'not_confirmed' }, 'InternalError', 'not confirmed'],
+    not_confirmed: [{ reason: 'not_confirmed', keyed: false }, 'InternalError', 'not confirmed'],
     unavailable: [{ reason: 'unavailable', retryAfterSeconds: 2 }, 'ServiceUnavailable', '2 s'],
     internal: [{ reason: 'internal' }, 'InternalError', 'Quote the RequestId'],
   }
