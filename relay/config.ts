@@ -1,15 +1,26 @@
 /**
- * The relay's settings: environment → frozen Config. All problems are listed at once. Nothing here reads `process`.
+ * The relay's settings: environment → frozen Config. All problems are listed at once. Nothing here reads `process`, and files only
+ * through the given function.
  */
 import * as z from 'zod'
 import { InstanceId, isShardCount, type ShardCount } from '#contract'
+import { FAULTS, parseFailpoint, POINTS } from './failpoints.ts'
+import {
+  KAFKA_LONG_TEXTS,
+  KAFKA_SECRETS,
+  KafkaEnvironment,
+  kafkaWarnings,
+  resolveKafka,
+  type ReadFile,
+} from './kafka/settings.ts'
 
 const Ms = (fallback: number, min: number, max: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback).describe('milliseconds')
 
 const Origin = z
   .url({ protocol: /^https?$/ })
-  .refine((url) => new URL(url).pathname === '/', 'must be an origin, without a path')
+  // It runs also on what is no URL at all; that is said already.
+  .refine((url) => (URL.parse(url)?.pathname ?? '/') === '/', 'must be an origin, without a path')
 
 const Environment = z
   .object({
@@ -27,27 +38,16 @@ const Environment = z
         'must name 1, 2, 4 or 8 queue ids, shard 0 first, separated by commas',
       )
       .describe('ids of the queues, shard 0 first'),
+    DEAD_LETTER_QUEUE_IDS: z
+      .string()
+      .transform((text) => text.split(',').map((id) => id.trim()))
+      .describe('ids of their dead-letter queues, in the same order'),
     WORKER_URL: Origin.describe('origin of the worker'),
     RELAY_TOKEN: z
       .string()
       .min(16)
       .describe('the bearer token of /internal, the same as in the worker'),
-    KAFKA_BROKERS: z
-      .string()
-      .transform((text) => text.split(',').map((broker) => broker.trim()))
-      .refine(
-        (brokers) => brokers.every((b) => /^[^:\s]+:\d+$/.test(b)),
-        'must be host:port, separated by commas',
-      )
-      .describe('bootstrap servers'),
-    KAFKA_TLS: z.stringbool().default(false).describe('speak TLS to the brokers'),
-    KAFKA_TLS_CA: z
-      .string()
-      .optional()
-      .describe('PEM of the certificate authority, when it is not a public one'),
-    KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
-    KAFKA_SASL_USERNAME: z.string().optional(),
-    KAFKA_SASL_PASSWORD: z.string().optional(),
+    ...KafkaEnvironment,
     MIN_IN_SYNC_REPLICAS: z.coerce
       .number()
       .int()
@@ -61,8 +61,11 @@ const Environment = z
     TRANSACTION_TIMEOUT_MS: Ms(15_000, 1_000, 60_000).describe(
       'the broker aborts an open transaction after this, ms',
     ),
+    GROUP_SESSION_TIMEOUT_MS: Ms(6_000, 1_000, 60_000).describe(
+      'the shards of a relay that died without a word are taken over after this, ms',
+    ),
     MAX_TRANSACTION_REPORTS: z.coerce.number().int().min(1).max(10_000).default(2_000),
-    MAX_TRANSACTION_BYTES: z.coerce.number().int().min(1).default(16_777_216),
+    MAX_TRANSACTION_BYTES: z.coerce.number().int().min(1).default(8_388_608),
     MAX_PULLS: z.coerce
       .number()
       .int()
@@ -70,6 +73,34 @@ const Environment = z
       .max(16)
       .default(4)
       .describe('pulls under way at once for each shard'),
+    KEPT_IDS: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(10_000_000)
+      .default(100_000)
+      .describe('ids kept in memory beyond need, shared by all shards; saves look-ups of repeats'),
+    MAX_UNSETTLED: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(10_000_000)
+      .default(100_000)
+      .describe('a shard with more untaken outcomes pulls nothing'),
+    FAILPOINT: z
+      .string()
+      .optional()
+      .transform((text, ctx) => {
+        const failpoint = text === undefined ? undefined : parseFailpoint(text)
+        if (text !== undefined && !failpoint) {
+          ctx.addIssue({
+            code: 'custom',
+            message: `must be point:fault or point:fault:n, with a point of ${POINTS.join(', ')} and a fault of ${FAULTS.join(', ')}`,
+          })
+        }
+        return failpoint
+      })
+      .describe('for crash tests, with the flag --failpoints only'),
     RELAY_ID: z
       .string()
       .regex(/^[A-Za-z0-9._-]{1,100}$/)
@@ -86,12 +117,13 @@ const Environment = z
     LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   })
   .superRefine((env, ctx) => {
-    const sasl = [env.KAFKA_SASL_MECHANISM, env.KAFKA_SASL_USERNAME, env.KAFKA_SASL_PASSWORD]
-    if (sasl.some((v) => v !== undefined) && sasl.includes(undefined)) {
+    const deadLetterQueues = env.DEAD_LETTER_QUEUE_IDS
+    const all = [...env.QUEUE_IDS, ...deadLetterQueues]
+    if (deadLetterQueues.length !== env.QUEUE_IDS.length || new Set(all).size < all.length) {
       ctx.addIssue({
         code: 'custom',
-        path: ['KAFKA_SASL_MECHANISM'],
-        message: 'KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD go together',
+        path: ['DEAD_LETTER_QUEUE_IDS'],
+        message: 'must name one queue for each of QUEUE_IDS, and no queue twice',
       })
     }
     if (env.TRANSACTION_TIMEOUT_MS >= env.LEASE_MS) {
@@ -106,38 +138,41 @@ const Environment = z
 export type Config = Readonly<z.infer<typeof Environment>> & { readonly shards: ShardCount }
 
 export type ConfigResult =
-  | { status: 'ok'; config: Config }
-  | { status: 'invalid'; problems: string[] }
+  /** `warnings` are for the log: settings that work and are seldom meant. */
+  { status: 'ok'; config: Config; warnings: string[] } | { status: 'invalid'; problems: string[] }
 
-export function readConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  readFile: ReadFile,
+  /** The command line allows a failpoint. */
+  allowFailpoints = false,
+): ConfigResult {
   // An empty variable is how a shell or a container file says "not set".
   const present = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+    Object.entries(env).flatMap(([name, value]) => (value ? [[name, value]] : [])),
   )
-  const parsed = Environment.safeParse(present)
+  const { variables, problems } = resolveKafka(present, readFile)
+  const parsed = Environment.safeParse(variables)
   if (!parsed.success) {
-    return {
-      status: 'invalid',
-      problems: parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`),
-    }
+    const ofVariables = parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`)
+    return { status: 'invalid', problems: [...ofVariables, ...problems] }
   }
+  if (parsed.data.FAILPOINT && !allowFailpoints) {
+    problems.push('FAILPOINT: makes the relay fail on purpose; it needs the flag --failpoints')
+  }
+  if (problems.length > 0) return { status: 'invalid', problems }
   const shards = parsed.data.QUEUE_IDS.length
   if (!isShardCount(shards)) {
     return { status: 'invalid', problems: ['QUEUE_IDS: names no allowed number of queues'] }
   }
-  return { status: 'ok', config: Object.freeze({ ...parsed.data, shards }) }
+  const config = Object.freeze({ ...parsed.data, shards })
+  return { status: 'ok', config, warnings: kafkaWarnings(config) }
 }
 
-const SECRETS = ['QUEUE_API_TOKEN', 'RELAY_TOKEN', 'KAFKA_SASL_PASSWORD'] as const
+const HIDDEN = ['QUEUE_API_TOKEN', 'RELAY_TOKEN', ...KAFKA_SECRETS, ...KAFKA_LONG_TEXTS] as const
 
 /** The settings as they may be logged. */
 export function redacted(config: Config): Record<string, unknown> {
-  const hidden = SECRETS.filter((name) => config[name] !== undefined).map(
-    (name) => [name, '(set)'] as const,
-  )
-  return {
-    ...config,
-    ...Object.fromEntries(hidden),
-    KAFKA_TLS_CA: config.KAFKA_TLS_CA === undefined ? undefined : '(set)',
-  }
+  const hidden = HIDDEN.filter((name) => config[name] !== undefined)
+  return { ...config, ...Object.fromEntries(hidden.map((name) => [name, '(set)'])) }
 }

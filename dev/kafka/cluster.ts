@@ -8,6 +8,7 @@ import { ensureKafka } from './fetch.ts'
 import { KafkaNode } from './node.ts'
 import { findFreePorts, isFree } from './ports.ts'
 import { type NodeAddress, serverProperties } from './properties.ts'
+import { scramArguments, type SecurityOptions } from './security.ts'
 
 const PORT_STEP = 10
 // Each try chooses new ports; see findFreePorts.
@@ -27,12 +28,17 @@ export interface KafkaOptions {
   readonly forThroughput?: boolean
   // Leaders of a killed broker move after 3 s instead of 9 s. For fault tests.
   readonly quickFailover?: boolean
+  // Listeners with TLS, log-ins, client certificates and ACLs beside the plain one. On free ports only.
+  readonly security?: SecurityOptions
   readonly log?: (line: string) => void
 }
 
 export interface KafkaCluster {
   // '127.0.0.1:19092', …
   readonly brokers: readonly string[]
+  // The same brokers where a password, or a client certificate, is asked for; empty without `security`.
+  readonly passwordBrokers: readonly string[]
+  readonly certificateBrokers: readonly string[]
   readonly nodes: readonly KafkaNode[]
   // Of the nodes that are up.
   pids(): number[]
@@ -45,6 +51,7 @@ export interface KafkaCluster {
 // Resolves when every node lists every other. If it rejects, nothing is left running.
 export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
   const log = options.log ?? (() => {})
+  if (options.basePort && options.security) throw new Error('security needs free ports')
   const dir = resolve(options.dir)
   const { classPath, classArchive } = await ensureKafka({ onProgress: log })
   const clusterId = await openFolder(dir, options.brokers)
@@ -53,13 +60,13 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
   if (options.basePort) {
     const addresses = fixedAddresses(options.basePort, options.brokers)
     const nodes = createNodes({ options, dir, clusterId, addresses, jvm, log })
-    return startNodes(nodes, () => refuseTakenPorts(addresses))
+    return startNodes(nodes, addresses, () => refuseTakenPorts(addresses))
   }
   for (let tries = 1; ; tries += 1) {
-    const addresses = await freeAddresses(options.brokers)
+    const addresses = await freeAddresses(options.brokers, options.security)
     const nodes = createNodes({ options, dir, clusterId, addresses, jvm, log })
     try {
-      return await startNodes(nodes)
+      return await startNodes(nodes, addresses)
     } catch (error) {
       if (tries === PORT_TRIES || !/Address already in use/.test(String(error))) throw error
     }
@@ -76,7 +83,7 @@ interface NodeSetting {
 }
 
 function createNodes({ options, dir, clusterId, addresses, jvm, log }: NodeSetting): KafkaNode[] {
-  const { quickFailover = false, forThroughput = false } = options
+  const { quickFailover = false, forThroughput = false, security } = options
   return addresses.map(
     (node) =>
       new KafkaNode({
@@ -85,7 +92,15 @@ function createNodes({ options, dir, clusterId, addresses, jvm, log }: NodeSetti
         dir: join(dir, `node-${node.id}`),
         clusterId,
         properties: (dataDir) =>
-          serverProperties({ node, nodes: addresses, dataDir, quickFailover, forThroughput }),
+          serverProperties({
+            node,
+            nodes: addresses,
+            dataDir,
+            quickFailover,
+            forThroughput,
+            security,
+          }),
+        formatArgs: security ? scramArguments(security) : [],
         ...jvm,
         log,
       }),
@@ -94,9 +109,11 @@ function createNodes({ options, dir, clusterId, addresses, jvm, log }: NodeSetti
 
 async function startNodes(
   nodes: readonly KafkaNode[],
+  addresses: readonly NodeAddress[],
   beforeSpawn?: () => Promise<void>,
 ): Promise<KafkaCluster> {
   const ids = nodes.map(({ id }) => id)
+  const secured = addresses.flatMap((address) => address.secured ?? [])
   // Before the ports are looked at: a left-over node of this folder may hold them.
   for (const node of nodes) await node.endOrphan()
   await beforeSpawn?.()
@@ -115,6 +132,8 @@ async function startNodes(
   }
   return {
     brokers: nodes.map(({ port }) => `127.0.0.1:${port}`),
+    passwordBrokers: secured.map(({ passwordPort }) => `127.0.0.1:${passwordPort}`),
+    certificateBrokers: secured.map(({ certificatePort }) => `127.0.0.1:${certificatePort}`),
     nodes,
     pids: () => nodes.map(({ pid }) => pid).filter((pid) => pid !== undefined),
     stop: () => all((node) => node.stop()),
@@ -144,13 +163,19 @@ function fixedAddresses(basePort: number, brokers: number): NodeAddress[] {
   })
 }
 
-async function freeAddresses(brokers: number): Promise<NodeAddress[]> {
-  const ports = await findFreePorts(2 * brokers)
-  return Array.from({ length: brokers }, (_, index) => ({
-    id: index + 1,
-    port: ports[2 * index] ?? 0,
-    controllerPort: ports[2 * index + 1] ?? 0,
-  }))
+async function freeAddresses(
+  brokers: number,
+  security: SecurityOptions | undefined,
+): Promise<NodeAddress[]> {
+  const each = security ? 4 : 2
+  const ports = await findFreePorts(each * brokers)
+  return Array.from({ length: brokers }, (_, index) => {
+    const [port = 0, controllerPort = 0, passwordPort = 0, certificatePort = 0] = ports.slice(
+      each * index,
+    )
+    const address = { id: index + 1, port, controllerPort }
+    return security ? { ...address, secured: { passwordPort, certificatePort } } : address
+  })
 }
 
 async function refuseTakenPorts(addresses: readonly NodeAddress[]): Promise<void> {

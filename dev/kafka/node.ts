@@ -32,6 +32,8 @@ export interface NodeOptions {
   readonly jvmArgs: readonly string[]
   // For the broker alone, not for formatting.
   readonly brokerArgs?: readonly string[]
+  // For formatting alone.
+  readonly formatArgs?: readonly string[]
   readonly log: (line: string) => void
 }
 
@@ -181,7 +183,7 @@ export class KafkaNode {
 
   // Formats under another name and renames, so that a kill in between leaves no half-made folder.
   async #format(): Promise<string> {
-    const { dir, clusterId, properties, classPath, jvmArgs } = this.#options
+    const { dir, clusterId, properties, classPath, jvmArgs, formatArgs = [] } = this.#options
     const dataDir = join(dir, 'data')
     const path = this.#propertiesFile
     if (!(await exists(dataDir))) {
@@ -190,7 +192,7 @@ export class KafkaNode {
       await writeFile(path, properties(temporary))
       const args = [...jvmArgs, `-Dlog4j2.configurationFile=${LOG_CONFIG}`, '-cp', classPath]
       const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', path]
-      const output = await runTool('java', [...args, ...format])
+      const output = await runTool('java', [...args, ...format, ...formatArgs])
       if (output.status === 'missing') throw new Error('Java was not found.')
       if (output.status === 'failed') throw new Error(`Cannot format ${temporary}: ${output.text}`)
       await rename(temporary, dataDir)

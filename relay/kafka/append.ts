@@ -4,7 +4,7 @@
  * answer is missing: that is thrown to the lane, which is then in doubt.
  */
 import { Code } from './codes.ts'
-import { errorName, type LaneMessage } from './kafkajs.ts'
+import { errorCode, errorName, type LaneMessage } from './kafkajs.ts'
 
 export interface Append {
   topic: string
@@ -15,6 +15,25 @@ export interface Append {
 export type AppendResult =
   | { status: 'stored'; offset: bigint }
   | { status: 'refused'; reason: 'record_too_large' | 'invalid_record' }
+  /** The whole partition is refused for what it is, not for the record: deleted, or not for this relay. Nothing of it is stored. */
+  | { status: 'unavailable'; code: number }
+
+/** It ended without an answer, or with one after which nothing is certain. `partitions` are the ones it was about. */
+export class AppendError extends Error {
+  override readonly name = 'AppendError'
+  readonly partitions: readonly { topic: string; partition: number }[]
+  readonly code: number | undefined
+  constructor(
+    message: string,
+    partitions: readonly { topic: string; partition: number }[],
+    code: number | undefined,
+    cause?: unknown,
+  ) {
+    super(message, { cause })
+    this.partitions = partitions
+    this.code = code
+  }
+}
 
 /** One record batch for one partition. */
 export interface ProduceCall extends Append {
@@ -82,16 +101,19 @@ async function appendToLeader(
       return chunk ? [{ lot, chunk }] : []
     })
     if (round.length === 0) return
-    const answers = await deps.produce(
-      leader,
-      round.map(({ lot, chunk }) => ({
-        topic: lot.append.topic,
-        partition: lot.append.partition,
-        messages: lot.append.messages.slice(chunk.from, chunk.to),
-        stampNow: chunk.stampNow,
-      })),
-      deps.now(),
-    )
+    const calls = round.map(({ lot, chunk }) => ({
+      topic: lot.append.topic,
+      partition: lot.append.partition,
+      messages: lot.append.messages.slice(chunk.from, chunk.to),
+      stampNow: chunk.stampNow,
+    }))
+    let answers: ProduceAnswer[]
+    try {
+      answers = await deps.produce(leader, calls, deps.now())
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      throw new AppendError(`broker ${leader}: ${message}`, calls, errorCode(error), error)
+    }
     for (const [i, { lot, chunk }] of round.entries()) take(lot, chunk, answers[i])
   }
 }
@@ -115,10 +137,17 @@ function take(lot: Lot, chunk: Chunk, answer: ProduceAnswer | undefined): void {
       if (chunk.stampNow) blame(lot, chunk, 'invalid_record')
       else lot.chunks.unshift({ ...chunk, stampNow: true })
       return
+    case Code.UNKNOWN_TOPIC_OR_PARTITION:
+    case Code.TOPIC_AUTHORIZATION_FAILED:
+      for (let i = chunk.from; i < lot.append.messages.length; i++) {
+        lot.results[i] = { status: 'unavailable', code: answer.code }
+      }
+      lot.chunks = []
+      return
     default: {
       const code = answer?.code ?? Code.UNKNOWN_TO_KAFKAJS
-      const error = new Error(`${errorName(code)} for ${lot.append.topic}/${lot.append.partition}`)
-      throw Object.assign(error, { code })
+      const { topic, partition } = lot.append
+      throw new AppendError(`${errorName(code)} for ${topic}/${partition}`, [lot.append], code)
     }
   }
 }

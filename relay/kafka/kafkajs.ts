@@ -6,7 +6,18 @@
  * on every idle connection (kafkajs issues 1751 and 1704).
  */
 import { createRequire } from 'node:module'
-import type { Admin, ISocketFactory, Kafka as KafkaClient, KafkaConfig, Message } from 'kafkajs'
+import type { Socket } from 'node:net'
+import type {
+  Admin,
+  AssignerProtocol,
+  Consumer,
+  ConsumerConfig,
+  ISocketFactory,
+  Kafka as KafkaClient,
+  KafkaConfig,
+  Message,
+} from 'kafkajs'
+import { zstdCodec, ZSTD_CODE, type Codec, type CompressionCode } from './compression.ts'
 
 const KAFKAJS_VERSION = '2.2.4'
 const require = createRequire(import.meta.url)
@@ -20,7 +31,7 @@ export type ApiName =
   | 'InitProducerId'
   | 'DescribeConfigs'
 
-interface RequestPair {
+export interface RequestPair {
   request: unknown
   response: { decode(raw: unknown): Promise<unknown>; parse(decoded: unknown): Promise<unknown> }
 }
@@ -32,6 +43,7 @@ export interface Broker {
   connectionPool: { send(pair: RequestPair): Promise<unknown> }
   fetch(args: unknown): Promise<FetchResponse>
   listOffsets(args: unknown): Promise<ListOffsetsResponse>
+  offsetFetch(args: unknown): Promise<OffsetFetchResponse>
 }
 
 /** kafkajs's Cluster, as far as the relay uses it. */
@@ -58,6 +70,10 @@ export interface FetchResponse {
   responses: { topicName: string; partitions: FetchedPartition[] }[]
 }
 
+interface OffsetFetchResponse {
+  responses: { topic: string; partitions: { partition: number; offset: string }[] }[]
+}
+
 interface ListOffsetsResponse {
   responses: { topic: string; partitions: { partition: number; offset: string }[] }[]
 }
@@ -81,11 +97,37 @@ export interface LaneMessage extends Pick<Message, 'headers'> {
   timestamp: number
 }
 
+/** kafkajs's writer and reader of Kafka's primitive types, as far as the relay uses them. `UVarInt` are the compact forms of KIP-482. */
+export interface Encoder {
+  writeInt32(n: number): Encoder
+  writeUVarInt(n: number): Encoder
+  writeUVarIntString(text: string): Encoder
+  writeUVarIntArray(items: Encoder[], type: 'object'): Encoder
+}
+export interface Decoder {
+  readInt16(): number
+  readInt32(): number
+  readInt64(): { toString(): string }
+  readUVarIntString(): string | null
+  readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null
+  readTaggedFields(): unknown
+}
+
 interface Internals {
   requests: Record<ApiName, unknown>
   apiKeys: Record<ApiName, number>
   Batch: new (topic: string, fetchOffset: string, data: FetchedPartition) => FetchedBatch
   createErrorFromCode(code: number): Error & { type: string; code: number }
+  Encoder: new () => Encoder
+  Decoder: new (bytes: Buffer) => Decoder
+  createSocketFactory(): ISocketFactory
+}
+
+interface KafkaJs {
+  Kafka: typeof KafkaClient
+  AssignerProtocol: typeof AssignerProtocol
+  CompressionCodecs: Record<number, () => Codec>
+  logLevel: { NOTHING: number }
 }
 
 export interface KafkaSettings {
@@ -93,6 +135,8 @@ export interface KafkaSettings {
   clientId: string
   ssl?: NonNullable<KafkaConfig['ssl']>
   sasl?: NonNullable<KafkaConfig['sasl']>
+  /** Of the batches that the lane writes; not compressed when left out. Everything offered can be read whatever stands here. */
+  compression?: CompressionCode
   /** Tests put faults on the wire with it. */
   socketFactory?: ISocketFactory
 }
@@ -104,11 +148,10 @@ const METADATA_MAX_AGE_MS = 300_000
 
 const loaded = load()
 
-function load(): {
-  Kafka: typeof KafkaClient
-  logLevel: { NOTHING: number }
-  internals: Internals
-} {
+/** The wire form of what group members tell each other: kafkajs's own encoders. */
+export const { AssignerProtocol: assignerProtocol } = loaded
+
+function load(): KafkaJs & { internals: Internals } {
   const { version } = require('kafkajs/package.json') as { version: string }
   if (version !== KAFKAJS_VERSION) {
     throw new Error(
@@ -116,7 +159,9 @@ function load(): {
     )
   }
   patchTimer()
-  const kafkajs = require('kafkajs') as { Kafka: typeof KafkaClient; logLevel: { NOTHING: number } }
+  const kafkajs = require('kafkajs') as KafkaJs
+  // kafkajs leaves zstd to a plug-in, for writing and for reading. The registry is one for the whole process.
+  kafkajs.CompressionCodecs[ZSTD_CODE] = () => zstdCodec
   return {
     ...kafkajs,
     internals: {
@@ -127,6 +172,10 @@ function load(): {
       createErrorFromCode: (
         require('kafkajs/src/protocol/error') as Pick<Internals, 'createErrorFromCode'>
       ).createErrorFromCode,
+      Encoder: require('kafkajs/src/protocol/encoder') as Internals['Encoder'],
+      Decoder: require('kafkajs/src/protocol/decoder') as Internals['Decoder'],
+      createSocketFactory:
+        require('kafkajs/src/network/socketFactory') as Internals['createSocketFactory'],
     },
   }
 }
@@ -173,6 +222,37 @@ export function createAdmin(settings: KafkaSettings): Admin {
   return createKafka(settings).admin()
 }
 
+/** A consumer, and the only sure way to be rid of it. */
+export interface CuttableConsumer {
+  consumer: Consumer
+  /**
+   * Destroys its connections and lets it open no more. kafkajs can't be told to give up: a consumer that is disconnected while it joins
+   * joins nevertheless, by new connections, and then heartbeats for ever out of anybody's reach.
+   */
+  cut(): void
+}
+
+export function createConsumer(settings: KafkaSettings, config: ConsumerConfig): CuttableConsumer {
+  const open = settings.socketFactory ?? loaded.internals.createSocketFactory()
+  const sockets = new Set<Socket>()
+  let isCut = false
+  const socketFactory: ISocketFactory = (args) => {
+    if (isCut) throw new Error('this consumer was cut off')
+    const socket = open(args)
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    return socket
+  }
+  return {
+    consumer: createKafka({ ...settings, socketFactory }).consumer(config),
+    cut() {
+      isCut = true
+      // Not without an error: kafkajs lets go of the requests in flight at 'error' and 'end' only.
+      for (const socket of sockets) socket.destroy(new Error('this consumer was cut off'))
+    },
+  }
+}
+
 /** A cluster object of its own: its own connections and metadata, dropped whole at the first doubt. */
 export function createCluster(settings: KafkaSettings): Cluster {
   const kafka = createKafka(settings)
@@ -204,6 +284,34 @@ export async function raw<T>(broker: Broker, api: ApiName, args: unknown): Promi
     response: { decode: response.decode, parse: async (decoded: unknown) => decoded },
   }
   return (await broker.connectionPool.send(pair)) as T
+}
+
+/** A request that kafkajs does not have. */
+export interface OwnRequest<T> {
+  apiKey: number
+  apiName: string
+  apiVersion: number
+  encode(): Encoder
+  decode(decoder: Decoder): T
+}
+
+/** @throws also when the broker does not know the request in this version */
+export async function send<T>(broker: Broker, own: OwnRequest<T>): Promise<T> {
+  const { apiKey, apiName, apiVersion } = own
+  const pair: RequestPair = {
+    request: { apiKey, apiName, apiVersion, encode: async () => own.encode() },
+    response: {
+      decode: async (bytes) => own.decode(new loaded.internals.Decoder(bytes as Buffer)),
+      parse: async (decoded) => decoded,
+    },
+  }
+  // kafkajs looks up whether the broker knows it.
+  broker.lookupRequest(apiKey, { versions: [apiVersion], protocol: () => () => pair })
+  return (await broker.connectionPool.send(pair)) as T
+}
+
+export function createEncoder(): Encoder {
+  return new loaded.internals.Encoder()
 }
 
 /** The read_committed messages of a fetched partition, without control records, and the last offset that the fetch covered. */

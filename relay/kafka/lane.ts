@@ -9,15 +9,19 @@
  *
  * It knows no envelopes, no ledger format and no queue.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextRound, setTimeout as sleep } from 'node:timers/promises'
+import type { Reach } from '../failpoints.ts'
 import {
   appendAll,
+  AppendError,
   type Append,
   type AppendResult,
   type ProduceAnswer,
   type ProduceCall,
 } from './append.ts'
 import { Code, isFenced } from './codes.ts'
+import { compressionCode } from './compression.ts'
+import { explain } from './explain.ts'
 import {
   createCluster,
   errorCode,
@@ -28,6 +32,8 @@ import {
   type KafkaSettings,
   type LaneMessage,
 } from './kafkajs.ts'
+import { describeProducers } from './producers.ts'
+import { committedOffset, logStart, readPartition } from './reader.ts'
 import { readTopology, type Topology } from './topology.ts'
 
 export interface TopicPartition {
@@ -40,10 +46,13 @@ export class Doubt extends Error {
   override readonly name = 'Doubt'
   readonly step: string
   readonly fenced: boolean
+  /** The partitions that it came from, when it came from some and not from the coordinator. */
+  readonly partitions: readonly TopicPartition[]
   constructor(step: string, cause: unknown) {
-    super(`${step}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    super(`${step}: ${messageOf(cause)}`, { cause })
     this.step = step
     this.fenced = isFenced(errorCode(cause))
+    this.partitions = cause instanceof AppendError ? cause.partitions : []
   }
 }
 
@@ -68,11 +77,9 @@ export interface LaneOptions {
   minInSyncReplicas: number
   /** Upper bound of one record batch; larger than a topic's `max.message.bytes` only costs a bisection. */
   maxBatchBytes?: number
-  /** Called after each step that the crash tests need to see. */
-  onStep?: (step: LaneStep) => void
+  /** Passed at each moment that the crash tests need. */
+  reach?: Reach
 }
-
-export type LaneStep = 'initialised' | 'added' | 'appended' | 'committing' | 'committed'
 
 const COORDINATOR_TYPE_TRANSACTION = 1
 const INIT_RETRY_MS = 10
@@ -81,6 +88,8 @@ const INIT_DEADLINE_MS = 30_000
 const TOPOLOGY_MAX_AGE_MS = 1_000
 const PRODUCE_TIMEOUT_MS = 4_000
 const DEFAULT_MAX_BATCH_BYTES = 900_000
+/** A ledger read that brings nothing new for this long is given up, and the boot begun again. */
+const READ_STALL_MS = 15_000
 const MAX_SEQUENCE = 2 ** 31 - 1
 /** A close that takes longer is given up: the sockets are dead, and the fence does not depend on it. */
 const CLOSE_DEADLINE_MS = 2_000
@@ -91,6 +100,12 @@ interface ProducerIdentity {
   producerEpoch: number
 }
 
+/** What a shard asks of its lane: the public half of `Lane`, so that a model can stand in for Kafka. */
+export type LanePort = Pick<
+  Lane,
+  'topology' | 'hanging' | 'add' | 'append' | 'commit' | 'readLedger' | 'ledgerBounds' | 'close'
+>
+
 export class Lane {
   readonly cluster: Cluster
   readonly #options: LaneOptions
@@ -98,6 +113,8 @@ export class Lane {
   readonly #identity: ProducerIdentity
   /** Next sequence number of each partition of this epoch. */
   readonly #sequences = new Map<string, number>()
+  /** Partitions that no transaction of an earlier epoch hangs in. */
+  readonly #checked = new Set<string>()
   #topology: Topology = new Map()
   #topologyAt = 0
   #open = false
@@ -124,11 +141,11 @@ export class Lane {
       await cluster.connect()
       await cluster.addTargetTopic(options.ledgerTopic)
       const { coordinator, identity } = await initialise(cluster, options)
-      options.onStep?.('initialised')
+      await options.reach?.('initialised')
       return new Lane(options, cluster, coordinator, identity)
     } catch (error) {
       await disconnect(cluster)
-      throw new Doubt('init', error)
+      throw new Doubt('init', explain(error))
     }
   }
 
@@ -156,6 +173,47 @@ export class Lane {
   }
 
   /**
+   * Which of these partitions may not be written to in this epoch, because a transaction of an earlier epoch was never ended there:
+   * Kafka drops the end marker of a partition that has no leader at that moment (KAFKA-20734), and the next commit would make what was
+   * aborted visible. Each partition is asked about once in an epoch, before its first ADD. Where the relay may not ask, nothing is held
+   * back, and `unchecked` says so.
+   * @throws Doubt
+   */
+  async hanging(
+    partitions: readonly TopicPartition[],
+  ): Promise<{ hanging: TopicPartition[]; unchecked: TopicPartition[] }> {
+    const asked = partitions.filter((tp) => !this.#checked.has(nameOf(tp)))
+    if (asked.length === 0) return { hanging: [], unchecked: [] }
+    const hanging: TopicPartition[] = []
+    const unchecked: TopicPartition[] = []
+    try {
+      const byLeader = Map.groupBy(asked, (tp) => this.#leaderOf(tp))
+      for (const [leader, of] of byLeader) {
+        const answers = await describeProducers(await this.#brokerOf(leader), of)
+        for (const { topic, partition, code, open } of answers) {
+          const tp = { topic, partition }
+          const isOpen = open.includes(this.#identity.producerId)
+          if (code === Code.NONE && isOpen) hanging.push(tp)
+          else {
+            this.#checked.add(nameOf(tp))
+            if (code !== Code.NONE) unchecked.push(tp)
+          }
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'KafkaJSServerDoesNotSupportApiKey') {
+        throw new Doubt(
+          'producers',
+          new AppendError(messageOf(error), asked, errorCode(error), error),
+        )
+      }
+      for (const tp of asked) this.#checked.add(nameOf(tp))
+      unchecked.push(...asked)
+    }
+    return { hanging, unchecked }
+  }
+
+  /**
    * ADD. Partitions that the coordinator refuses one by one (unknown, not authorised) are left out and returned with their code; all
    * others are in the transaction.
    * @throws Doubt
@@ -167,27 +225,27 @@ export class Lane {
     try {
       while (rest.length > 0) {
         const codes = await this.#addOnce(rest)
-        const bad = rest.map((tp) => ({
+        const answers = rest.map((tp) => ({
           ...tp,
           code: codes.get(nameOf(tp)) ?? Code.UNKNOWN_TO_KAFKAJS,
         }))
-        const unexpected = bad.find(({ code }) => !ADD_ANSWERS.has(code))
+        const unexpected = answers.find(({ code }) => !ADD_ANSWERS.has(code))
         if (unexpected) throw new AnswerError(unexpected.code, `for ${nameOf(unexpected)}`)
-        if (bad.every(({ code }) => code === Code.NONE)) break
-        if (bad.some(({ code }) => code === Code.CONCURRENT_TRANSACTIONS)) {
-          if (Date.now() > deadline) {
-            throw new AnswerError(Code.CONCURRENT_TRANSACTIONS, 'until the deadline')
-          }
-          await sleep(ADD_RETRY_MS)
-          continue
-        }
+        if (answers.every(({ code }) => code === Code.NONE)) break
         // One bad partition keeps all others out of the transaction (55): ask again without it.
-        refused.push(...bad.filter(({ code }) => REFUSED_ONE_BY_ONE.has(code)))
-        const names = new Set(refused.map(nameOf))
+        const bad = answers.filter(({ code }) => REFUSED_ONE_BY_ONE.has(code))
+        refused.push(...bad)
+        const names = new Set(bad.map(nameOf))
         rest = rest.filter((tp) => !names.has(nameOf(tp)))
+        if (bad.length > 0) continue
+        // The markers of the transaction before are still being written (51); or a 55 that names no culprit.
+        if (Date.now() > deadline) {
+          throw new AnswerError(answers[0]?.code ?? Code.UNKNOWN_TO_KAFKAJS, 'until the deadline')
+        }
+        await sleep(ADD_RETRY_MS)
       }
       this.#open = true
-      this.#options.onStep?.('added')
+      await this.#options.reach?.('added')
       return refused
     } catch (error) {
       throw new Doubt('add', error)
@@ -208,7 +266,6 @@ export class Lane {
         maxBatchBytes: this.#options.maxBatchBytes ?? DEFAULT_MAX_BATCH_BYTES,
         now: Date.now,
       })
-      this.#options.onStep?.('appended')
       return results
     } catch (error) {
       throw new Doubt('append', error)
@@ -217,24 +274,69 @@ export class Lane {
 
   /** COMMIT. When it returns, the transaction is durable. @throws Doubt */
   async commit(): Promise<void> {
-    this.#options.onStep?.('committing')
     try {
-      const { errorCode: code } = await raw<{ errorCode: number }>(this.#coordinator, 'EndTxn', {
+      const answer = raw<{ errorCode: number }>(this.#coordinator, 'EndTxn', {
         ...this.#identity,
         transactionResult: true,
       })
+      // Whichever of the two fails first is the one that is told.
+      const [{ errorCode: code }] = await Promise.all([answer, this.#afterWrite()])
+      await this.#options.reach?.('endtxn_answered')
       if (code !== Code.NONE) throw new AnswerError(code, 'from EndTxn')
       this.#open = false
     } catch (error) {
       throw new Doubt('commit', error)
     }
-    this.#options.onStep?.('committed')
+  }
+
+  /**
+   * The ledger partition's committed records from `from` through `through`; returns the first offset not read.
+   * @throws Doubt
+   */
+  async readLedger(
+    range: { partition: number; from: bigint; through: bigint },
+    visit: (record: { offset: bigint; value: Buffer | null }) => void,
+  ): Promise<bigint> {
+    try {
+      return await readPartition(
+        this.cluster,
+        { topic: this.#options.ledgerTopic, ...range, stallMs: READ_STALL_MS },
+        ({ offset, value }) => visit({ offset: BigInt(offset), value }),
+      )
+    } catch (error) {
+      throw new Doubt('ledger', error)
+    }
+  }
+
+  /**
+   * Where the ledger partition's log starts, and the offset that the relays' group has committed for it, if any.
+   * @throws Doubt
+   */
+  async ledgerBounds(
+    partition: number,
+    groupId: string,
+  ): Promise<{ start: bigint; committed: bigint | undefined }> {
+    const { ledgerTopic } = this.#options
+    try {
+      return {
+        start: await logStart(this.cluster, ledgerTopic, partition),
+        committed: await committedOffset(this.cluster, { groupId, topic: ledgerTopic, partition }),
+      }
+    } catch (error) {
+      throw new Doubt('ledger', error)
+    }
   }
 
   /** Gives up the connections. Never throws, never waits long. */
   async close(): Promise<void> {
     this.#open = false
     await disconnect(this.cluster)
+  }
+
+  /** The request is handed to the socket in the turns that follow the call, before the next round of I/O. */
+  async #afterWrite(): Promise<void> {
+    await nextRound()
+    await this.#options.reach?.('endtxn_sent')
   }
 
   async #addOnce(partitions: readonly TopicPartition[]): Promise<Map<string, number>> {
@@ -273,7 +375,7 @@ export class Lane {
       ...this.#identity,
       acks: -1,
       timeout: PRODUCE_TIMEOUT_MS,
-      compression: 0,
+      compression: this.#options.kafka.compression ?? compressionCode('none'),
       topicData: [...topics].map(([topic, of]) => ({
         topic,
         partitions: of.map((call) => ({
@@ -386,6 +488,10 @@ async function disconnect(cluster: Cluster): Promise<void> {
     sleep(CLOSE_DEADLINE_MS, undefined, { signal: giveUp.signal }).catch(() => undefined),
   ])
   giveUp.abort()
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function nameOf({ topic, partition }: TopicPartition): string {

@@ -9,12 +9,13 @@ const MAX_WAIT_MS = 100
 const FETCH_BYTES = 4 * 1024 * 1024
 const ISOLATION_READ_COMMITTED = 1
 const EARLIEST = -2
+const COORDINATOR_TYPE_GROUP = 0
 
 export interface ReadFrom {
   topic: string
   partition: number
-  /** First offset to read; undefined: the log's start. */
-  from: bigint | undefined
+  /** First offset to read. */
+  from: bigint
   /** The last offset to read. */
   through: bigint
   /** Gives up when this much time passes without any progress, ms. */
@@ -31,7 +32,7 @@ export async function readPartition(
   visit: (message: FetchedMessage) => void,
 ): Promise<bigint> {
   const broker = await leaderOf(cluster, topic, partition)
-  let next = from ?? (await logStart(broker, topic, partition))
+  let next = from
   let progressed = Date.now()
   while (next <= through) {
     const answer = await broker.fetch({
@@ -65,7 +66,8 @@ export async function readPartition(
     progressed = Date.now()
     const batch = readBatch(topic, next.toString(), data)
     for (const message of batch.messages) if (BigInt(message.offset) <= through) visit(message)
-    next = batch.last + 1n
+    // What was fetched beyond it was not visited, and counts as not read: a successor may have written it.
+    next = (batch.last < through ? batch.last : through) + 1n
   }
   return next
 }
@@ -78,11 +80,13 @@ async function leaderOf(cluster: Cluster, topic: string, partition: number) {
   return cluster.findBroker({ nodeId: Number(nodeId) })
 }
 
-async function logStart(
-  broker: Awaited<ReturnType<typeof leaderOf>>,
+/** The first offset that the log still has. @throws when the partition can't be asked */
+export async function logStart(
+  cluster: Cluster,
   topic: string,
   partition: number,
 ): Promise<bigint> {
+  const broker = await leaderOf(cluster, topic, partition)
   const answer = await broker.listOffsets({
     replicaId: -1,
     isolationLevel: ISOLATION_READ_COMMITTED,
@@ -93,4 +97,22 @@ async function logStart(
     throw new Error(`${topic}/${partition} does not say where its log starts`)
   }
   return BigInt(offset)
+}
+
+/** What a consumer group has committed for a partition; undefined: nothing. @throws when its coordinator can't be asked */
+export async function committedOffset(
+  cluster: Cluster,
+  { groupId, topic, partition }: { groupId: string; topic: string; partition: number },
+): Promise<bigint | undefined> {
+  const coordinator = await cluster.findGroupCoordinator({
+    groupId,
+    coordinatorType: COORDINATOR_TYPE_GROUP,
+  })
+  const answer = await coordinator.offsetFetch({
+    groupId,
+    topics: [{ topic, partitions: [{ partition }] }],
+  })
+  const offset = answer.responses[0]?.partitions[0]?.offset
+  if (offset === undefined) throw new Error(`${groupId} does not say what it has committed`)
+  return BigInt(offset) < 0n ? undefined : BigInt(offset)
 }

@@ -1,5 +1,9 @@
 import { test } from 'vitest'
-import { serverProperties } from '../../../dev/kafka/properties.ts'
+import {
+  type NodeAddress,
+  type PropertiesOptions,
+  serverProperties,
+} from '../../../dev/kafka/properties.ts'
 
 const nodes = [1, 2, 3].map((id) => ({
   id,
@@ -7,14 +11,20 @@ const nodes = [1, 2, 3].map((id) => ({
   controllerPort: 19083 + 10 * id,
 }))
 
-function parse(count: number, quickFailover = false): Map<string, string> {
-  const [node = { id: 0, port: 0, controllerPort: 0 }] = nodes
+function parse(
+  count: number,
+  quickFailover = false,
+  secured: Pick<PropertiesOptions, 'security'> & Pick<NodeAddress, 'secured'> = {},
+): Map<string, string> {
+  const [first = { id: 0, port: 0, controllerPort: 0 }] = nodes
+  const node = secured.secured ? { ...first, secured: secured.secured } : first
   const text = serverProperties({
     node,
     nodes: nodes.slice(0, count),
     dataDir: '/a\\b/data',
     quickFailover,
     forThroughput: false,
+    security: secured.security,
   })
   const lines = text.trimEnd().split('\n')
   return new Map(
@@ -47,4 +57,25 @@ test('the times of failover are those of production unless asked for', ({ expect
 
 test('a backslash in a folder name survives the Java reader', ({ expect }) => {
   expect(parse(1).get('log.dirs')).toBe('/a\\\\b/data')
+})
+
+test('a secured node keeps its plain listener, and asks at two more; without that nothing of it is there', ({
+  expect,
+}) => {
+  const plain = parse(1)
+  expect([...plain.keys()].filter((key) => /ssl|sasl|authorizer|super/.test(key))).toEqual([])
+  const secured = parse(1, false, {
+    secured: { passwordPort: 19094, certificatePort: 19095 },
+    security: {
+      keystore: '/broker.pem',
+      clientCa: '/ca.pem',
+      users: { chief: 'secret' },
+      superUsers: ['User:chief'],
+    },
+  })
+  expect(secured.get('advertised.listeners')).toBe(
+    'PLAINTEXT://127.0.0.1:19092,PASSWORD://127.0.0.1:19094,CERTIFICATE://127.0.0.1:19095',
+  )
+  expect(secured.get('super.users')).toBe('User:ANONYMOUS;User:chief')
+  expect(secured.get('listener.name.certificate.ssl.client.auth')).toBe('required')
 })
