@@ -6,6 +6,21 @@ import type { Envelope, EnvelopeRecord, FailureReason } from '#contract'
 import type { LaneMessage } from './kafka/kafkajs.ts'
 import { toMessage } from './placement.ts'
 
+/** Headers that a dead letter has beside the report's own and `edgehub-id`. Times are Unix ms, decimal. */
+export const LETTER_HEADERS = {
+  /** Missing, like topic, receipt and received, on a message that was no envelope. */
+  datahub: 'edgehub-datahub',
+  topic: 'edgehub-topic',
+  /** The base receipt of the POST; missing when its envelope carried none. */
+  receipt: 'edgehub-receipt',
+  reason: 'edgehub-reason',
+  received: 'edgehub-received',
+  failed: 'edgehub-failed',
+  /** Only on a message that was no envelope: the queue's id of it, and what is wrong with it. */
+  messageId: 'edgehub-message-id',
+  problem: 'edgehub-problem',
+} as const
+
 /** A queue message that is no envelope. */
 export interface RawMessage {
   /** The queue's id of the message. */
@@ -27,11 +42,12 @@ export function deadReport(
     ...message,
     headers: {
       ...message.headers,
-      'edgehub-datahub': envelope.datahub,
-      'edgehub-topic': envelope.topic,
-      'edgehub-reason': reason,
-      'edgehub-received': String(envelope.received),
-      'edgehub-failed': String(now),
+      [LETTER_HEADERS.datahub]: envelope.datahub,
+      [LETTER_HEADERS.topic]: envelope.topic,
+      ...(envelope.receipt === undefined ? {} : { [LETTER_HEADERS.receipt]: envelope.receipt }),
+      [LETTER_HEADERS.reason]: reason,
+      [LETTER_HEADERS.received]: String(envelope.received),
+      [LETTER_HEADERS.failed]: String(now),
     },
     timestamp: now,
   }
@@ -42,10 +58,10 @@ export function deadRaw({ messageId, body, problem }: RawMessage, now: number): 
     key: Buffer.from(messageId),
     value: body,
     headers: {
-      'edgehub-message-id': messageId,
-      'edgehub-reason': 'undecodable' satisfies FailureReason,
-      'edgehub-problem': problem,
-      'edgehub-failed': String(now),
+      [LETTER_HEADERS.messageId]: messageId,
+      [LETTER_HEADERS.reason]: 'undecodable' satisfies FailureReason,
+      [LETTER_HEADERS.problem]: problem,
+      [LETTER_HEADERS.failed]: String(now),
     },
     timestamp: now,
   }

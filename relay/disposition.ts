@@ -1,33 +1,73 @@
 /**
- * The decision, in one turn: which of the items at hand are known, which are new, which wait. Pure. The caller sends what is new before it
- * yields to anything that could change what is remembered; deciding earlier and sending later is how duplicates are made.
+ * The decision, in one turn: which of the items at hand are done, which are known, which are new, which wait. Pure. The caller sends what
+ * is new before it yields to anything that could change what is remembered; deciding earlier and sending later is how duplicates are made.
  *
- * Every item comes out exactly once.
+ * New is an envelope only with evidence: the status store had no row, everything since it was asked is remembered, and the envelope is
+ * not. Every item comes out exactly once.
  */
 import { MAX_SEND_AGE_MS, recordCount, type EnvelopeId, type Outcome } from '#contract'
 import type { RawMessage } from './dead-letter.ts'
 import type { Batch, Doomed } from './deliver.ts'
-import type { Item } from './item.ts'
+import type { Item, SourceName } from './item.ts'
+import type { Memory } from './ledger/remembered.ts'
 import type { Sendable } from './placement.ts'
 
 export interface Knowledge {
-  outcomeOf(id: EnvelopeId): Outcome | undefined
+  look(id: EnvelopeId): Memory | undefined
   hasRaw(messageId: string): boolean
+  /** Every id of the ledger at this offset or above is remembered. */
+  readonly low: bigint
 }
 
 export interface Decision {
   batch: Batch
   /** Leases of the batch, by envelope: several when the queue delivered one twice. */
   leases: Map<EnvelopeId, Item[]>
-  /** In Kafka already: settle again with what the ledger says. */
+  /** In Kafka already, and the status store may not know: settle again with what the ledger says. */
   known: { item: Item; id: EnvelopeId; outcome: Outcome }[]
-  /** Raw messages of the batch, acked after the commit, and the ones that are dead letters already. */
+  /** In Kafka already, and the status store knows: ack. */
+  done: Item[]
+  /** Raw messages of the batch, acked after the commit. */
   raw: Item[]
-  knownRaw: Item[]
-  waiting: { item: Item; delaySeconds: number }[]
+  handBack: HandBack[]
 }
 
-export function decide(items: readonly Item[], knowledge: Knowledge, now: number): Decision {
+export type HandBackReason =
+  | 'unknown_version'
+  | 'other_shard'
+  | 'look_up_failed'
+  | 'records_unavailable'
+  /** Its topic or partition can't take it now. */
+  | 'blocked'
+  /** What was looked up is not evidence any more. */
+  | 'evidence_too_old'
+  /** It would run out before the commit. */
+  | 'lease_too_short'
+  | 'not_taken'
+  | 'in_doubt'
+  /** Another owner has fenced this one. */
+  | 'fenced'
+  | 'kafka_away'
+  | 'stopping'
+
+export interface HandBack {
+  item: Item
+  reason: HandBackReason
+  delaySeconds: number
+}
+
+export interface Moment {
+  /** Unix ms. */
+  now: number
+  /** Monotonic ms: a lease that ends before this is too short to be used. */
+  leaseNeededUntil: number
+}
+
+export function decide(
+  items: readonly Item[],
+  knowledge: Knowledge,
+  { now, leaseNeededUntil }: Moment,
+): Decision {
   const send: Sendable[] = []
   const doomed: Doomed[] = []
   const raw: RawMessage[] = []
@@ -35,31 +75,53 @@ export function decide(items: readonly Item[], knowledge: Knowledge, now: number
     batch: { send, doomed, raw },
     leases: new Map(),
     known: [],
+    done: [],
     raw: [],
-    knownRaw: [],
-    waiting: [],
+    handBack: [],
   }
-  for (const item of items) {
+  const later = (item: Item, reason: HandBackReason) =>
+    decision.handBack.push(handBack(item, reason))
+
+  // Of two copies, the one that has its records counts.
+  const lost = items.filter(({ kind }) => kind === 'lost')
+  const ordered = lost.length === 0 ? items : [...items.filter((i) => !lost.includes(i)), ...lost]
+  for (const item of ordered) {
     if (item.kind === 'wait') {
-      decision.waiting.push({ item, delaySeconds: retryDelaySeconds(item.lease.attempts) })
+      later(item, item.reason)
+      continue
+    }
+    if (item.kind === 'settled') {
+      decision.done.push(item)
       continue
     }
     if (item.kind === 'raw') {
-      const { messageId, body } = item.lease
-      if (knowledge.hasRaw(messageId)) {
-        decision.knownRaw.push(item)
-        continue
+      const { messageId, body, expires } = item.lease
+      if (knowledge.hasRaw(messageId)) decision.done.push(item)
+      else if (expires < leaseNeededUntil) later(item, 'lease_too_short')
+      else {
+        if (!raw.some((r) => r.messageId === messageId)) {
+          raw.push({ messageId, body, problem: item.problem })
+        }
+        decision.raw.push(item)
       }
-      if (!raw.some((r) => r.messageId === messageId)) {
-        raw.push({ messageId, body, problem: item.problem })
-      }
-      decision.raw.push(item)
       continue
     }
     const { envelope } = item
-    const outcome = knowledge.outcomeOf(envelope.id)
-    if (outcome) {
-      decision.known.push({ item, id: envelope.id, outcome })
+    const memory = knowledge.look(envelope.id)
+    if (memory?.status === 'taken') {
+      decision.done.push(item)
+      continue
+    }
+    if (memory) {
+      decision.known.push({ item, id: envelope.id, outcome: memory.outcome })
+      continue
+    }
+    if (item.kind === 'remembered' || item.evidence < knowledge.low) {
+      later(item, 'evidence_too_old')
+      continue
+    }
+    if (item.lease.expires < leaseNeededUntil) {
+      later(item, 'lease_too_short')
       continue
     }
     const others = decision.leases.get(envelope.id)
@@ -70,12 +132,8 @@ export function decide(items: readonly Item[], knowledge: Knowledge, now: number
     decision.leases.set(envelope.id, [item])
     if (now - envelope.received > MAX_SEND_AGE_MS) {
       const records = item.kind === 'envelope' ? { records: item.records } : {}
-      doomed.push({
-        envelope,
-        ...records,
-        count: recordCount(envelope),
-        reason: 'attempts_exhausted',
-      })
+      const count = recordCount(envelope)
+      doomed.push({ envelope, ...records, count, reason: 'attempts_exhausted' })
     } else if (item.kind === 'lost') {
       doomed.push({ envelope, count: recordCount(envelope), reason: 'envelope_lost' })
     } else {
@@ -85,12 +143,30 @@ export function decide(items: readonly Item[], knowledge: Knowledge, now: number
   return decision
 }
 
-const MAX_DELAY_SECONDS = 3_600
+/** With the delay that its reason asks for. */
+export function handBack(item: Item, reason: HandBackReason): HandBack {
+  return { item, reason, delaySeconds: delayFor(item, reason) }
+}
+
+function delayFor({ lease }: Item, reason: HandBackReason): number {
+  switch (reason) {
+    case 'stopping':
+    case 'fenced':
+    case 'evidence_too_old':
+      return 0
+    default:
+      return retryDelaySeconds(lease.attempts, lease.source)
+  }
+}
+
+const MAX_DELAY_SECONDS = 4_000
 
 /**
- * How long a message that can't be dealt with now stays away: 1 s, doubling with each delivery, up to an hour. The hundred deliveries after
- * which the queue gives a message up then take 3.7 days of the 4 that it keeps one.
+ * How long a message that can't be dealt with now stays away: 1 s, doubling with each delivery, up to 4,000 s. A hundred deliveries then
+ * take 4.1 days, longer than the queue keeps a message, so that nothing runs out of deliveries before it runs out of time. The
+ * dead-letter queue is the last place: there it is the longest delay from the start.
  */
-export function retryDelaySeconds(attempts: number): number {
+export function retryDelaySeconds(attempts: number, source: SourceName): number {
+  if (source === 'dead_letter_queue') return MAX_DELAY_SECONDS
   return Math.min(2 ** Math.max(attempts - 1, 0), MAX_DELAY_SECONDS)
 }

@@ -1,59 +1,123 @@
 /**
- * Pulls ahead of the transactions, within bounds: while one runs, the messages for the next are collected. It stops pulling when its
- * buffer is full and when it is paused. An empty queue is asked again after 20 ms, then ever more rarely down to once a second; the
- * first message brings it back to 20 ms. A failing queue API is asked again with back-off, honouring Retry-After.
+ * Pulls ahead of the transactions, within bounds: while one runs, the messages for the next are collected. It has two sources, the
+ * shard's queue and that queue's dead-letter queue, and one buffer. It pulls only while nobody holds it back, and only what there is room
+ * for. An empty source is asked again ever more rarely; its first message brings it back to the quickest pace. A failing queue API is
+ * asked again with back-off, honouring Retry-After.
  *
- * States: paused (pulls nothing, keeps its buffer) → running (resume) → paused (pause) → … → stopped.
+ * States: held (pulls nothing, keeps its buffer) ↔ pulling … → stopped.
  */
 import { backoffMs } from './backoff.ts'
-import { bytesOf, reportsIn, type Item } from './item.ts'
+import {
+  bytesOf,
+  neededFrom,
+  reportsIn,
+  smallest,
+  type HeldLease,
+  type Item,
+  type SourceName,
+} from './item.ts'
 import { QueueError, type Lease } from './queue/client.ts'
 
+/** Why nothing is pulled now. */
+export type Hold =
+  /** The shard is not booted. */
+  | 'not_booted'
+  /** The worker does not answer. */
+  | 'worker_away'
+  /** Too many outcomes that the status store has not taken. */
+  | 'unsettled'
+
+export interface IntakeSource {
+  name: SourceName
+  /** At most `limit` messages. */
+  pull(limit: number): Promise<Lease[]>
+  /** Between two pulls that bring nothing. */
+  idle: { firstMs: number; maxMs: number }
+}
+
 export interface IntakeDeps {
-  pull(): Promise<Lease[]>
-  prepare(lease: Lease): Promise<Item>
+  sources: readonly IntakeSource[]
+  /** Turns leases into items, and hands each out once. Never throws. */
+  prepare(leases: readonly HeldLease[], emit: (item: Item) => void): Promise<void>
+  /** The ledger's end as the shard knows it. */
+  ledgerEnd(): bigint | undefined
+  /** Monotonic, ms. */
+  clock(): number
   /** Ends early when the signal aborts; never throws. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
   random(): number
-  onPulled(leases: readonly Lease[]): void
-  onPullFailed(error: unknown): void
+  onPulled(leases: readonly Lease[], source: SourceName): Promise<void> | void
+  onPullFailed(error: unknown, source: SourceName): void
 }
 
 export interface IntakeLimits {
-  /** Reports and bytes of one batch; the buffer holds at most two of them, plus what one round of pulls brings. */
+  /** Reports and bytes of one batch. The buffer holds at most two of them, plus what the pulls under way bring. */
   maxReports: number
   maxBytes: number
   /** Pulls under way at once, when the queue is full enough to answer whole pulls. */
   maxPulls: number
+  leaseMs: number
 }
 
-const IDLE = { firstMs: 20, maxMs: 1_000 }
 const FAILED = { firstMs: 200, maxMs: 30_000 }
 const FULL_PULL = 100
+const FEWEST = 10
+const BATCHES_AHEAD = 2
+const AVERAGED_OVER = 20
+/** What a message is taken to have before any was seen. */
+const FIRST_GUESS_BYTES = 32_000
+
+interface UnderWay {
+  /** The ledger's end when it came. */
+  from: bigint | undefined
+  /** Not handed out yet. */
+  leases: number
+  done: Promise<void>
+}
 
 export class Intake {
   readonly #deps: IntakeDeps
   readonly #limits: IntakeLimits
   readonly #stop = new AbortController()
+  readonly #holds = new Set<Hold>(['not_booted'])
   #buffer: Item[] = []
-  #paused = true
-  /** Woken whenever the buffer, the pause or the end changes. */
+  #bufferedReports = 0
+  #bufferedBytes = 0
+  /** Bytes of records that are being fetched. */
+  #reservedBytes = 0
+  /** What one message has, on the average of the last ones. */
+  #messageBytes = FIRST_GUESS_BYTES
+  #messageReports = 1
+  /** Of each pull that is being prepared: the ledger's end when it came. */
+  readonly #preparing = new Set<UnderWay>()
+  /** Woken whenever the buffer, the holds or the end changes. */
   #changed = Promise.withResolvers<void>()
-  #done: Promise<void> | undefined
+  #running: Promise<unknown> | undefined
 
   constructor(deps: IntakeDeps, limits: IntakeLimits) {
     this.#deps = deps
     this.#limits = limits
   }
 
-  resume(): void {
-    this.#paused = false
-    this.#done ??= this.#run()
-    this.#wake()
+  hold(why: Hold): void {
+    this.#holds.add(why)
   }
 
-  pause(): void {
-    this.#paused = true
+  release(why: Hold): void {
+    this.#holds.delete(why)
+    if (this.#holds.size === 0) {
+      this.#running ??= Promise.all(this.#deps.sources.map((source) => this.#run(source)))
+      this.#wake()
+    }
+  }
+
+  /** Aborts when it is stopped: what is only prepared need not be finished then. */
+  get stopping(): AbortSignal {
+    return this.#stop.signal
+  }
+
+  get holds(): ReadonlySet<Hold> {
+    return this.#holds
   }
 
   /** The next batch: waits until there is at least one item; none only when `signal` aborts. */
@@ -69,19 +133,45 @@ export class Intake {
     return this.#cut()
   }
 
+  /**
+   * Waits for room for records that are fetched; what is already there makes room by being taken. Returns how to give the room back, once
+   * the records are in an item or will never come.
+   */
+  async room(bytes: number): Promise<() => void> {
+    const limit = this.#limits.maxBytes * BATCHES_AHEAD
+    while (
+      !this.#stop.signal.aborted &&
+      this.#bufferedBytes + this.#reservedBytes > 0 &&
+      this.#bufferedBytes + this.#reservedBytes + bytes > limit
+    ) {
+      await this.#changed.promise
+    }
+    this.#reservedBytes += bytes
+    return () => {
+      this.#reservedBytes -= bytes
+      this.#wake()
+    }
+  }
+
+  /** The ledger offset from which on everything must stay remembered for what is here; undefined: nothing needs it. */
+  neededFrom(): bigint | undefined {
+    return smallest([
+      smallest([...this.#preparing].map(({ from }) => from)),
+      smallest(this.#buffer.map(neededFrom)),
+    ])
+  }
+
   /** Stops for good and hands out what was pulled and not taken. */
   async stop(): Promise<Item[]> {
     this.#stop.abort()
     this.#wake()
-    await this.#done
+    await this.#running
+    await Promise.all([...this.#preparing].map(({ done }) => done))
     return this.drain()
   }
 
   drain(): Item[] {
-    const items = this.#buffer
-    this.#buffer = []
-    this.#wake()
-    return items
+    return this.#remove(this.#buffer.length)
   }
 
   #cut(): Item[] {
@@ -94,61 +184,104 @@ export class Intake {
       if (n > 0 && (reports > this.#limits.maxReports || bytes > this.#limits.maxBytes)) break
       n++
     }
+    return this.#remove(n)
+  }
+
+  #remove(n: number): Item[] {
     const items = this.#buffer.splice(0, n)
+    for (const item of items) {
+      this.#bufferedReports -= reportsIn(item)
+      this.#bufferedBytes -= bytesOf(item)
+    }
     this.#wake()
     return items
   }
 
-  #isFull(): boolean {
-    let reports = 0
-    let bytes = 0
-    for (const item of this.#buffer) {
-      reports += reportsIn(item)
-      bytes += bytesOf(item)
-    }
-    return reports >= this.#limits.maxReports || bytes >= this.#limits.maxBytes
+  #push(item: Item): void {
+    this.#buffer.push(item)
+    this.#messageReports += (reportsIn(item) - this.#messageReports) / AVERAGED_OVER
+    this.#bufferedReports += reportsIn(item)
+    this.#bufferedBytes += bytesOf(item)
+    this.#wake()
   }
 
-  async #run(): Promise<void> {
+  /** Messages that one more pull may bring, by what is buffered and under way; 0: none. */
+  #roomForMessages(): number {
+    const { maxReports, maxBytes } = this.#limits
+    const underWay = [...this.#preparing].reduce((sum, { leases }) => sum + leases, 0)
+    const reports =
+      maxReports * BATCHES_AHEAD - this.#bufferedReports - underWay * this.#messageReports
+    const bytes =
+      maxBytes * BATCHES_AHEAD -
+      this.#bufferedBytes -
+      this.#reservedBytes -
+      underWay * this.#messageBytes
+    if (reports <= 0 || bytes <= 0) return 0
+    const fitting = Math.min(bytes / this.#messageBytes, reports / this.#messageReports)
+    // Never so few that large messages come one by one: a full buffer stops the next pull.
+    return Math.min(Math.max(Math.floor(fitting), FEWEST), FULL_PULL)
+  }
+
+  async #run(source: IntakeSource): Promise<void> {
+    const { signal } = this.#stop
     let idle = 0
     let failures = 0
     let pulls = 1
-    while (!this.#stop.signal.aborted) {
-      if (this.#paused || this.#isFull()) {
+    while (!signal.aborted) {
+      const limit = this.#roomForMessages()
+      if (this.#holds.size > 0 || limit === 0) {
         await this.#changed.promise
         continue
       }
-      const ends = await Promise.allSettled(Array.from({ length: pulls }, () => this.#pullOnce()))
+      const ends = await Promise.allSettled(
+        Array.from({ length: pulls }, () => this.#pullOnce(source, limit)),
+      )
       const failed = ends.find((end) => end.status === 'rejected')
       const sizes = ends.map((end) => (end.status === 'fulfilled' ? end.value : 0))
       const pulled = sizes.reduce((a, b) => a + b, 0)
       failures = failed ? failures + 1 : 0
       if (pulled > 0) idle = 0
       else if (!failed) idle++
-      pulls = sizes.every((n) => n >= FULL_PULL) ? Math.min(pulls * 2, this.#limits.maxPulls) : 1
+      pulls = sizes.every((n) => n >= limit) ? Math.min(pulls * 2, this.#limits.maxPulls) : 1
       if (failed) {
-        this.#deps.onPullFailed(failed.reason)
+        this.#deps.onPullFailed(failed.reason, source.name)
         const asked = failed.reason instanceof QueueError ? (failed.reason.retryAfterMs ?? 0) : 0
         await this.#deps.sleep(
           Math.max(asked, backoffMs(failures, FAILED, this.#deps.random)),
-          this.#stop.signal,
+          signal,
         )
       } else if (pulled === 0) {
-        await this.#deps.sleep(
-          Math.min(IDLE.firstMs * 2 ** (idle - 1), IDLE.maxMs),
-          this.#stop.signal,
-        )
+        const { firstMs, maxMs } = source.idle
+        await this.#deps.sleep(Math.min(firstMs * 2 ** (idle - 1), maxMs), signal)
       }
     }
   }
 
-  async #pullOnce(): Promise<number> {
-    const leases = await this.#deps.pull()
-    this.#deps.onPulled(leases)
-    const items = await Promise.all(leases.map((lease) => this.#deps.prepare(lease)))
-    this.#buffer.push(...items)
-    if (items.length > 0) this.#wake()
-    return items.length
+  /** Resolves as soon as the leases are here; preparing them goes on behind, and counts as under way. */
+  async #pullOnce(source: IntakeSource, limit: number): Promise<number> {
+    const expires = this.#deps.clock() + this.#limits.leaseMs
+    const pulled = await source.pull(limit)
+    await this.#deps.onPulled(pulled, source.name)
+    if (pulled.length === 0) return 0
+    const bytes = pulled.reduce((sum, { body }) => sum + body.length, 0) / pulled.length
+    this.#messageBytes = (this.#messageBytes + Math.max(bytes, 1)) / 2
+    const leases = pulled.map((lease): HeldLease => ({ ...lease, source: source.name, expires }))
+    const underWay: UnderWay = {
+      from: this.#deps.ledgerEnd(),
+      leases: leases.length,
+      done: Promise.resolve(),
+    }
+    this.#preparing.add(underWay)
+    underWay.done = this.#deps
+      .prepare(leases, (item) => {
+        underWay.leases--
+        this.#push(item)
+      })
+      .finally(() => {
+        this.#preparing.delete(underWay)
+        this.#wake()
+      })
+    return leases.length
   }
 
   #wake(): void {

@@ -1,54 +1,49 @@
-/**
- * What a pulled lease turns out to be, before anybody asks whether it is new. Decoding and fetching run ahead of the decision: nothing here
- * depends on what is in Kafka.
- */
-import {
-  decodeEnvelope,
-  shardOf,
-  type Envelope,
-  type EnvelopeRecord,
-  type ShardCount,
-} from '#contract'
+/** What a leased queue message turned out to be, before anybody decides whether it is sent. */
+import { type Envelope, type EnvelopeId, type EnvelopeRecord } from '#contract'
 import type { Lease } from './queue/client.ts'
-import type { WorkerClient } from './status/worker-client.ts'
 
-export type Item = { lease: Lease } & (
-  | { kind: 'envelope'; envelope: Envelope; records: readonly EnvelopeRecord[] }
+/** Which of the shard's two queues a lease is of. */
+export type SourceName = 'queue' | 'dead_letter_queue'
+
+/** A lease with what the shard needs to know of it. */
+export interface HeldLease extends Lease {
+  source: SourceName
+  /** When it runs out, monotonic ms. */
+  expires: number
+}
+
+/**
+ * `evidence`: the end of the ledger, as the shard knew it, when the status store was asked and had no row. It is good for as long as
+ * everything from there on is remembered.
+ */
+export type Item = { lease: HeldLease } & (
+  | {
+      kind: 'envelope'
+      envelope: Envelope
+      records: readonly EnvelopeRecord[]
+      evidence: bigint
+    }
   /** The object with the records is gone. It counts only if the envelope turns out to be new. */
-  | { kind: 'lost'; envelope: Envelope; problem: string }
+  | { kind: 'lost'; envelope: Envelope; problem: string; evidence: bigint }
+  /** It was remembered when it came: the ledger has it at this offset. */
+  | { kind: 'remembered'; envelope: Envelope; offset: bigint }
+  /** The status store has its outcome. */
+  | { kind: 'settled'; envelope: Envelope }
   /** No envelope at all. */
   | { kind: 'raw'; problem: string }
-  /** Not poison, and not for now: a newer relay, another shard's relay or a reachable worker will deal with it. */
+  /** Not poison, and not for now. */
   | { kind: 'wait'; reason: WaitReason }
 )
 
-export type WaitReason = 'unknown_version' | 'other_shard' | 'records_unavailable'
-
-export interface ItemDeps {
-  shard: number
-  shards: ShardCount
-  worker: Pick<WorkerClient, 'fetchRecords'>
-}
-
-/** Total: an envelope whose records can't be fetched now waits. */
-export async function toItem(lease: Lease, { shard, shards, worker }: ItemDeps): Promise<Item> {
-  const decoded = decodeEnvelope(lease.body.toString())
-  if (decoded.status === 'undecodable') return { lease, kind: 'raw', problem: decoded.problem }
-  if (decoded.status === 'unknown_version') {
-    return { lease, kind: 'wait', reason: 'unknown_version' }
-  }
-  const { envelope } = decoded
-  if (shardOf(envelope.id, shards) !== shard) return { lease, kind: 'wait', reason: 'other_shard' }
-  if ('records' in envelope) return { lease, kind: 'envelope', envelope, records: envelope.records }
-  try {
-    const fetched = await worker.fetchRecords(envelope.claim)
-    return fetched.status === 'ok'
-      ? { lease, kind: 'envelope', envelope, records: fetched.records }
-      : { lease, kind: 'lost', envelope, problem: fetched.problem }
-  } catch {
-    return { lease, kind: 'wait', reason: 'records_unavailable' }
-  }
-}
+export type WaitReason =
+  /** A newer relay will read it. */
+  | 'unknown_version'
+  /** Another shard's relay will deal with it. */
+  | 'other_shard'
+  /** The status store did not say whether it has an outcome. */
+  | 'look_up_failed'
+  /** The object with the records could not be fetched. */
+  | 'records_unavailable'
 
 /** Reports in it, for batching. */
 export function reportsIn(item: Item): number {
@@ -57,7 +52,37 @@ export function reportsIn(item: Item): number {
 
 /** Memory that it holds, roughly. */
 export function bytesOf(item: Item): number {
-  const claimed =
-    item.kind === 'envelope' && 'claim' in item.envelope ? item.envelope.claim.bytes : 0
-  return item.lease.body.length + claimed
+  return item.lease.body.length + (item.kind === 'envelope' ? claimedBytes(item.envelope) : 0)
+}
+
+/** Bytes of the records that are not in the message itself. */
+export function claimedBytes(envelope: Envelope): number {
+  return 'claim' in envelope ? envelope.claim.bytes : 0
+}
+
+/** The ledger offset from which on everything must stay remembered while this item is in use; undefined: it needs nothing. */
+export function neededFrom(item: Item): bigint | undefined {
+  switch (item.kind) {
+    case 'envelope':
+    case 'lost':
+      return item.evidence
+    case 'remembered':
+      return item.offset
+    case 'settled':
+    case 'raw':
+    case 'wait':
+      return undefined
+  }
+}
+
+export function idOf(item: Item): EnvelopeId | undefined {
+  return 'envelope' in item ? item.envelope.id : undefined
+}
+
+export function smallest(offsets: Iterable<bigint | undefined>): bigint | undefined {
+  let least: bigint | undefined
+  for (const offset of offsets) {
+    if (offset !== undefined && (least === undefined || offset < least)) least = offset
+  }
+  return least
 }

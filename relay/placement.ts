@@ -24,10 +24,19 @@ export interface Place {
   at: number
 }
 
+export type BlockReason =
+  | 'topic_not_found'
+  | 'not_authorized'
+  | 'no_leader'
+  /** A transaction of an earlier epoch was never ended there; an operator has to end it. */
+  | 'hanging_transaction'
+
 export interface Blocked {
   sendable: Sendable
   topic: string
-  reason: 'topic_not_found' | 'not_authorized' | 'no_leader'
+  reason: BlockReason
+  /** What is to blame: the topic, or one partition of it as `topic/partition`. */
+  place: string
 }
 
 export interface Placement {
@@ -41,32 +50,30 @@ export interface PlacementInput {
   topology: Topology
   /** Advanced once for each envelope with unkeyed reports. */
   rotation: { next: number }
-  /** Partitions that the coordinator refused, as `topic/partition`, with its code. */
-  refused?: ReadonlyMap<string, number>
+  /** Why nothing may be sent to a topic, or to a partition as `topic/partition`, now; undefined when it may be. */
+  blockOf?: (place: string) => BlockReason | undefined
 }
+
+export const partitionPlace = (topic: string, partition: number): string => `${topic}/${partition}`
 
 export function place({
   sendables,
   topology,
   rotation,
-  refused = new Map(),
+  blockOf = () => undefined,
 }: PlacementInput): Placement {
   const appends = new Map<string, Append>()
   const placement: Placement = { appends: [], placed: [], blocked: [] }
   for (const sendable of sendables) {
-    const partitions = partitionsFor(sendable, topology, rotation, refused)
+    const partitions = partitionsFor(sendable, topology, rotation, blockOf)
     if (!Array.isArray(partitions)) {
-      placement.blocked.push({
-        sendable,
-        topic: sendable.envelope.topic,
-        reason: partitions.reason,
-      })
+      placement.blocked.push({ sendable, topic: sendable.envelope.topic, ...partitions })
       continue
     }
     const { topic } = sendable.envelope
     const places = sendable.records.map((record, index): Place => {
       const partition = partitions[index] ?? 0
-      const name = `${topic}/${partition}`
+      const name = partitionPlace(topic, partition)
       let append = appends.get(name)
       if (!append) appends.set(name, (append = { topic, partition, messages: [] }))
       append.messages.push(toMessage(sendable.envelope, record, index))
@@ -79,27 +86,34 @@ export function place({
 }
 
 function partitionsFor(
-  { envelope, records }: Sendable,
+  { envelope: { topic }, records }: Sendable,
   topology: Topology,
   rotation: { next: number },
-  refused: ReadonlyMap<string, number>,
-): number[] | { reason: Blocked['reason'] } {
-  const state = topology.get(envelope.topic)
-  if (!state) return { reason: 'topic_not_found' }
-  if (state.status === 'unavailable') return { reason: reasonOf(state.code) }
+  blockOf: NonNullable<PlacementInput['blockOf']>,
+): number[] | Pick<Blocked, 'reason' | 'place'> {
+  const block = blockOf(topic)
+  if (block) return { reason: block, place: topic }
+  const state = topology.get(topic)
+  if (!state) return { reason: 'topic_not_found', place: topic }
+  if (state.status === 'unavailable') return { reason: reasonOf(state.code), place: topic }
   let unkeyed: number | undefined
   const partitions: number[] = []
   for (const record of records) {
     let partition: number | undefined
     if (record.key === undefined) {
-      unkeyed ??= nextWritable([...state.leaders.keys()], rotation)
+      unkeyed ??= nextWritable(
+        [...state.leaders.keys()].filter((p) => !blockOf(partitionPlace(topic, p))),
+        rotation,
+      )
+      if (unkeyed === undefined) return { reason: 'no_leader', place: topic }
       partition = unkeyed
     } else {
       partition = partitionOf(Buffer.from(record.key), state.partitions)
     }
-    if (partition === undefined || !state.leaders.has(partition)) return { reason: 'no_leader' }
-    const code = refused.get(`${envelope.topic}/${partition}`)
-    if (code !== undefined) return { reason: reasonOf(code) }
+    const place = partitionPlace(topic, partition)
+    const reason = blockOf(place)
+    if (reason) return { reason, place }
+    if (!state.leaders.has(partition)) return { reason: 'no_leader', place }
     partitions.push(partition)
   }
   return partitions
@@ -109,9 +123,11 @@ function nextWritable(writable: readonly number[], rotation: { next: number }): 
   return writable.length === 0 ? undefined : writable[rotation.next++ % writable.length]
 }
 
-function reasonOf(code: number): Blocked['reason'] {
+/** What a broker's code for a topic or partition means for its envelopes. */
+export function reasonOf(code: number): BlockReason {
   if (code === Code.TOPIC_AUTHORIZATION_FAILED) return 'not_authorized'
-  return code === Code.LEADER_NOT_AVAILABLE ? 'no_leader' : 'topic_not_found'
+  const isUnknown = code === Code.UNKNOWN_TOPIC_OR_PARTITION || code === Code.INVALID_TOPIC
+  return isUnknown ? 'topic_not_found' : 'no_leader'
 }
 
 export function toMessage(envelope: Envelope, record: EnvelopeRecord, index: number): LaneMessage {

@@ -1,4 +1,4 @@
-/** /livez, /readyz and /metrics on one port. Ready: every shard is booted. */
+/** /livez, /readyz and /metrics on one port. Ready: a member of the group, and every owned shard is booted. */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
@@ -13,7 +13,8 @@ export interface OpsOptions {
   /** 0: any free one. */
   port: number
   registry: Registry
-  isReady(): boolean
+  /** Why it is not ready, in words; undefined when it is. */
+  notReady(): string | undefined
 }
 
 /** @throws when the port is taken */
@@ -21,7 +22,7 @@ export async function startOpsServer({
   host,
   port,
   registry,
-  isReady,
+  notReady,
 }: OpsOptions): Promise<OpsServer> {
   const server = createServer((request, response) => {
     const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
@@ -33,13 +34,14 @@ export async function startOpsServer({
       answer(405, 'GET or HEAD only\n')
       return
     }
+    let why: string | undefined
     switch (request.url?.split('?')[0]) {
       case '/livez':
         answer(200, 'ok\n')
         return
       case '/readyz':
-        if (isReady()) answer(200, 'ok\n')
-        else answer(503, 'not every shard is booted\n')
+        why = notReady()
+        answer(why === undefined ? 200 : 503, why === undefined ? 'ok\n' : `${why}\n`)
         return
       case '/metrics':
         registry.metrics().then(

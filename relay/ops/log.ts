@@ -1,10 +1,14 @@
 /** Structured logs: one JSON line each, a sentence and its data. Written at once, so that a kill loses none. */
 import process from 'node:process'
-import { destination, pino, type Logger } from 'pino'
+import { destination, pino, type DestinationStream, type Logger } from 'pino'
 
 export type { Logger }
 
-export function createLogger(level: string, relay: string): Logger {
+export function createLogger(
+  level: string,
+  relay: string,
+  to: DestinationStream = destination({ dest: 1, sync: true }),
+): Logger {
   return pino(
     {
       level,
@@ -13,6 +17,6 @@ export function createLogger(level: string, relay: string): Logger {
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: ['*.token', '*.password', '*.authorization'], censor: '(redacted)' },
     },
-    destination({ dest: 1, sync: true }),
+    to,
   )
 }

@@ -18,8 +18,8 @@ export interface Lease {
 }
 
 export interface QueueClient {
-  /** @throws QueueError */
-  pull(): Promise<Lease[]>
+  /** At most `limit` messages, 1 to 100. @throws QueueError */
+  pull(limit: number): Promise<Lease[]>
   /** Acks, and gives back with a delay. @throws QueueError */
   settle(
     acks: readonly string[],
@@ -34,6 +34,8 @@ export interface QueueClientOptions {
   token: string
   /** How long a pulled message is kept from others, ms. */
   leaseMs: number
+  /** Longest wait for an answer. */
+  timeoutMs?: number
 }
 
 export class QueueError extends Error {
@@ -59,6 +61,7 @@ export function createQueueClient({
   queueId,
   token,
   leaseMs,
+  timeoutMs = CALL_TIMEOUT_MS,
 }: QueueClientOptions): QueueClient {
   const path = `/client/v4/accounts/${accountId}/queues/${queueId}/messages`
 
@@ -72,8 +75,8 @@ export function createQueueClient({
         path: `${path}/${name}`,
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         body: JSON.stringify(body),
-        headersTimeout: CALL_TIMEOUT_MS,
-        bodyTimeout: CALL_TIMEOUT_MS,
+        headersTimeout: timeoutMs,
+        bodyTimeout: timeoutMs,
       })
       status = response.statusCode
       retryAfter = response.headers['retry-after']?.toString()
@@ -104,10 +107,10 @@ export function createQueueClient({
   }
 
   return {
-    async pull() {
+    async pull(limit) {
       const { result } = await call(
         'pull',
-        { batch_size: MAX_PULL_MESSAGES, visibility_timeout_ms: leaseMs },
+        { batch_size: Math.min(limit, MAX_PULL_MESSAGES), visibility_timeout_ms: leaseMs },
         PullResponse,
       )
       return result.messages.map((message): Lease => ({

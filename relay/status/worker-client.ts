@@ -7,6 +7,7 @@ import type { Pool } from 'undici'
 import * as z from 'zod'
 import {
   EnvelopeRecords,
+  LookupsResponse,
   MAX_OUTCOMES_BYTES,
   OutcomesResponse,
   type Claim,
@@ -25,8 +26,16 @@ export interface WorkerClient {
   postOutcomes(
     outcomes: readonly [EnvelopeId, Outcome][],
   ): Promise<{ taken: Set<EnvelopeId>; failed: unknown }>
+  /**
+   * Which of at most MAX_LOOKUP_IDS ids have an outcome, and which surely have none. An id in neither is not known to be absent.
+   * @throws when the worker can't be reached or does not answer properly
+   */
+  lookUp(
+    ids: readonly EnvelopeId[],
+    signal?: AbortSignal,
+  ): Promise<{ found: ReadonlySet<EnvelopeId>; absent: ReadonlySet<EnvelopeId> }>
   /** @throws when the worker can't be reached or does not answer properly */
-  fetchRecords(claim: Claim): Promise<FetchedRecords>
+  fetchRecords(claim: Claim, signal?: AbortSignal): Promise<FetchedRecords>
   /** @throws like fetchRecords */
   deleteRecords(object: string): Promise<void>
 }
@@ -35,8 +44,23 @@ const Gone = z.object({ type: z.literal('/problems/envelope-not-found') })
 
 const CALL_TIMEOUT_MS = 15_000
 
-export function createWorkerClient({ pool, token }: { pool: Pool; token: string }): WorkerClient {
-  async function call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: string) {
+export interface WorkerClientOptions {
+  pool: Pool
+  token: string
+  /** Longest wait for an answer. */
+  timeoutMs?: number
+}
+
+export function createWorkerClient({
+  pool,
+  token,
+  timeoutMs = CALL_TIMEOUT_MS,
+}: WorkerClientOptions): WorkerClient {
+  async function call(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    { body, signal }: { body?: string; signal?: AbortSignal | undefined } = {},
+  ) {
     const response = await pool.request({
       method,
       path,
@@ -45,8 +69,9 @@ export function createWorkerClient({ pool, token }: { pool: Pool; token: string 
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body }),
-      headersTimeout: CALL_TIMEOUT_MS,
-      bodyTimeout: CALL_TIMEOUT_MS,
+      ...(signal === undefined ? {} : { signal }),
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
     })
     const bytes = Buffer.from(await response.body.arrayBuffer())
     return { status: response.statusCode, bytes }
@@ -58,7 +83,7 @@ export function createWorkerClient({ pool, token }: { pool: Pool; token: string 
       let failed: unknown
       for (const body of bodiesOf(outcomes)) {
         try {
-          const { status, bytes } = await call('POST', '/internal/outcomes', body)
+          const { status, bytes } = await call('POST', '/internal/outcomes', { body })
           if (status !== 200) {
             throw new Error(
               `/internal/outcomes answers ${status}: ${bytes.toString('utf8', 0, 300)}`,
@@ -72,8 +97,20 @@ export function createWorkerClient({ pool, token }: { pool: Pool; token: string 
       return { taken, failed }
     },
 
-    async fetchRecords(claim) {
-      const { status, bytes } = await call('GET', `/internal/envelopes/${claim.object}`)
+    async lookUp(ids, signal) {
+      const { status, bytes } = await call('POST', '/internal/lookups', {
+        body: JSON.stringify({ ids }),
+        signal,
+      })
+      if (status !== 200) {
+        throw new Error(`/internal/lookups answers ${status}: ${bytes.toString('utf8', 0, 300)}`)
+      }
+      const { found, absent } = LookupsResponse.parse(JSON.parse(bytes.toString()))
+      return { found: new Set(found), absent: new Set(absent) }
+    },
+
+    async fetchRecords(claim, signal) {
+      const { status, bytes } = await call('GET', `/internal/envelopes/${claim.object}`, { signal })
       if (status === 404 && isGone(bytes)) return { status: 'lost', problem: 'the object is gone' }
       if (status !== 200) {
         throw new Error(`/internal/envelopes answers ${status}: ${bytes.toString('utf8', 0, 300)}`)

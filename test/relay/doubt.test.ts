@@ -120,11 +120,11 @@ it('reports too large for their topic are dead-lettered and failed; the other en
 it('a message that is no envelope goes to the dead letters raw, under its queue id, once, also when it comes again', async ({
   expect,
 }) => {
-  const shard = await startShard({ kafka: { brokers, clientId: 'raw-test' } })
-  shard.push('{"not": "an envelope', 'a'.repeat(32))
+  const shard = await startShard({ kafka: { brokers, clientId: 'raw-test' }, keptIds: 100 })
+  shard.push('{"not": "an envelope', { messageId: 'a'.repeat(32) })
   const good = shard.pushEnvelope([{ value: 'good' }])
   await shard.acked(2)
-  shard.push('{"not": "an envelope', 'a'.repeat(32))
+  shard.push('{"not": "an envelope', { messageId: 'a'.repeat(32) })
   await shard.acked(3)
   await shard.stop()
 

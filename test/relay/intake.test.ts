@@ -1,118 +1,166 @@
 import { describe, it } from 'vitest'
-import { Intake } from '../../relay/intake.ts'
-import { QueueError, type Lease } from '../../relay/queue/client.ts'
-import { itemOf, leaseOf } from '../support/items.ts'
+import type { IntakeLimits } from '../../relay/intake.ts'
+import { QueueError } from '../../relay/queue/client.ts'
+import { forever, makeIntake, settled, takeAll } from '../support/intake-script.ts'
+import { leaseIds } from '../support/items.ts'
 
-/** An intake whose queue answers from a script; it sleeps for ever after `sleeps` sleeps, so that the test ends where it wants. */
-function makeIntake(
-  answers: (number | Error)[],
-  limits = { maxReports: 1_000, maxBytes: 1e9, maxPulls: 4 },
-) {
-  const sleeps: number[] = []
-  let pulls = 0
-  let lease = 0
-  const dry = Promise.withResolvers<void>()
-  const intake = new Intake(
-    {
-      async pull(): Promise<Lease[]> {
-        const answer = answers[pulls++]
-        if (answer instanceof Error) throw answer
-        return Array.from({ length: answer ?? 0 }, () => leaseOf(++lease, 'body'))
-      },
-      prepare: async (of) => ({ ...itemOf(1), lease: of }),
-      async sleep(ms, signal) {
-        sleeps.push(ms)
-        if (pulls < answers.length) return
-        dry.resolve()
-        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
-      },
-      random: () => 1,
-      onPulled: () => {},
-      onPullFailed: () => {},
-    },
-    limits,
-  )
-  return { intake, sleeps, dry: dry.promise, pulls: () => pulls }
-}
-
-const forever = new AbortController().signal
-
-describe('the intake', () => {
-  it('backs off from 20 ms to a second on an empty queue, and a message brings it back to 20 ms', async ({
+describe('the pace of the pulls', () => {
+  it('an empty queue is asked ever more rarely, from 20 ms to a second; a message brings it back to 20 ms', async ({
     expect,
   }) => {
-    const { intake, sleeps, dry } = makeIntake([0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0])
-    intake.resume()
-    await dry
+    const { intake, sleeps, start } = makeIntake({ queue: [0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0] })
+    start()
+    await settled()
     expect(sleeps).toEqual([20, 40, 80, 160, 320, 640, 1_000, 1_000, 20, 40])
     await intake.stop()
   })
 
-  it('backs off on failures, and waits as long as Retry-After says', async ({ expect }) => {
-    const { intake, sleeps, dry } = makeIntake([
-      new Error('x'),
-      new Error('x'),
-      new QueueError('429', { status: 429, retryAfterMs: 7_000 }),
-      0,
-    ])
-    intake.resume()
-    await dry
-    expect(sleeps).toEqual([200, 400, 7_000, 20])
+  it('each source idles on its own: messages of one do not hurry the other', async ({ expect }) => {
+    const { intake, sleeps, start } = makeIntake({
+      queue: [1, 1, 1, 1, 1, 1],
+      deadLetters: [0, 0, 0, 0, 0, 0, 1, 0],
+    })
+    start()
+    await settled()
+    const deadLetterSleeps = sleeps.filter((ms) => ms >= 1_000)
+    expect(deadLetterSleeps).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 1_000])
     await intake.stop()
   })
 
-  it('hands out everything in order, cut into batches by the number of reports', async ({
+  it('failures are followed by longer and longer waits, and never by less than Retry-After says', async ({
     expect,
   }) => {
-    const { intake, dry } = makeIntake([5, 0], { maxReports: 2, maxBytes: 1e9, maxPulls: 1 })
-    intake.resume()
-    const batches = [
-      await intake.take(forever),
-      await intake.take(forever),
-      await intake.take(forever),
-    ]
-    await dry
-    expect(batches.map((b) => b.map(({ lease }) => lease.leaseId))).toEqual([
-      ['lease-1', 'lease-2'],
-      ['lease-3', 'lease-4'],
-      ['lease-5'],
-    ])
+    const limited = (retryAfterMs: number) => new QueueError('429', { retryAfterMs })
+    const { intake, sleeps, failures, start } = makeIntake({
+      queue: [new Error('x'), new Error('x'), limited(7_000), 0, limited(1), 0],
+    })
+    start()
+    await settled()
+    expect(sleeps).toEqual([200, 400, 7_000, 20, 200, 40])
+    expect(failures).toHaveLength(4)
     await intake.stop()
   })
+
+  it('full pulls are followed by more of them at once, up to the most that is allowed', async ({
+    expect,
+  }) => {
+    const most: number[] = []
+    let underWay = 0
+    const { intake, start } = makeIntake({
+      queue: [...Array<number>(15).fill(100), 5, 0],
+      limits: { maxReports: 100_000, maxPulls: 4 },
+      async onPulled() {
+        most.push(++underWay)
+        await Promise.resolve()
+        underWay--
+      },
+    })
+    start()
+    await settled()
+    expect(Math.max(...most)).toBe(4)
+    await intake.stop()
+  })
+
+  it('a moment that is cut off right after a pull is a failed pull', async ({ expect }) => {
+    const { intake, failures, start } = makeIntake({
+      queue: [3, 0],
+      onPulled: (leases) => {
+        if (leases.length > 0) throw new Error('cut')
+      },
+    })
+    start()
+    await settled()
+    expect(failures).toEqual([new Error('cut')])
+    expect(await intake.stop()).toEqual([])
+  })
+})
+
+describe('the intake', () => {
+  it('pulls nothing before the first boot, and nothing while anything holds it', async ({
+    expect,
+  }) => {
+    const { intake, asked, start } = makeIntake({ queue: [0] })
+    await settled()
+    expect(asked.queue).toEqual([])
+    intake.hold('worker_away')
+    start()
+    await settled()
+    expect(asked.queue).toEqual([])
+    intake.release('worker_away')
+    await settled()
+    expect(asked.queue).toEqual([100])
+    await intake.stop()
+  })
+
+  it('keeps and hands out what it has while it is held, and pulls again when it is released', async ({
+    expect,
+  }) => {
+    const { intake, asked, start } = makeIntake({
+      queue: [1, 1, 1, 0],
+      limits: { maxReports: 1 },
+    })
+    start()
+    await settled()
+    expect(asked.queue).toHaveLength(2)
+    intake.hold('unsettled')
+    expect(leaseIds(await intake.take(forever))).toEqual(['lease-1'])
+    expect(leaseIds(await intake.take(forever))).toEqual(['lease-2'])
+    await settled()
+    expect(asked.queue).toHaveLength(2)
+    intake.release('unsettled')
+    await settled()
+    expect(leaseIds(await intake.take(forever))).toEqual(['lease-3'])
+    await intake.stop()
+  })
+})
+
+describe('batches', () => {
+  it.for<[string, Partial<IntakeLimits>]>([
+    ['reports', { maxReports: 2 }],
+    ['bytes', { maxBytes: 100 }],
+  ])(
+    'everything is handed out in order, cut by the number of %s',
+    async ([, limits], { expect }) => {
+      const { intake, start } = makeIntake({ queue: [5, 0], messageBytes: 40, limits })
+      start()
+      expect(await takeAll(intake)).toEqual([
+        ['lease-1', 'lease-2'],
+        ['lease-3', 'lease-4'],
+        ['lease-5'],
+      ])
+      await intake.stop()
+    },
+  )
 
   it('an item larger than a batch is a batch of its own', async ({ expect }) => {
-    const { intake, dry } = makeIntake([2, 0], { maxReports: 1_000, maxBytes: 1, maxPulls: 1 })
-    intake.resume()
-    expect(await intake.take(forever)).toHaveLength(1)
-    expect(await intake.take(forever)).toHaveLength(1)
-    await dry
+    const { intake, start } = makeIntake({ queue: [1, 1, 0], limits: { maxBytes: 8 } })
+    start()
+    expect(await takeAll(intake)).toEqual([['lease-1'], ['lease-2']])
     await intake.stop()
   })
 
-  it('stops pulling when its buffer is full, and hands out at the end what nobody took', async ({
-    expect,
-  }) => {
-    const { intake, pulls } = makeIntake([100, 100, 100], {
-      maxReports: 100,
-      maxBytes: 1e9,
-      maxPulls: 1,
+  it('a lease runs out as long after the pull began as was asked for', async ({ expect }) => {
+    const { intake, time, start } = makeIntake({ queue: [1, 0] })
+    time.now = 500
+    start()
+    expect((await intake.take(forever))[0]?.lease).toMatchObject({
+      source: 'queue',
+      expires: 60_500,
     })
-    intake.resume()
-    const first = await intake.take(forever)
-    const rest = await intake.stop()
-    expect(first.length).toBe(100)
-    expect(pulls()).toBeLessThanOrEqual(2)
-    expect(rest.length).toBe((pulls() - 1) * 100)
+    await intake.stop()
   })
 
-  it('a take that is aborted ends with nothing', async ({ expect }) => {
-    const { intake, dry } = makeIntake([0])
+  it('a take that is aborted ends with nothing, and leaves what comes later where it is', async ({
+    expect,
+  }) => {
+    const { intake, start } = makeIntake({ queue: [1, 0] })
     const abort = new AbortController()
-    intake.resume()
-    await dry
     const taking = intake.take(abort.signal)
     abort.abort()
     expect(await taking).toEqual([])
-    await intake.stop()
+    start()
+    await settled()
+    expect(await intake.take(abort.signal)).toEqual([])
+    expect(leaseIds(await intake.stop())).toEqual(['lease-1'])
   })
 })

@@ -1,303 +1,183 @@
 import { describe, it } from 'vitest'
-import type { EnvelopeId, LedgerRecord, Outcome } from '#contract'
-import type { Batch, Delivered } from '../../relay/deliver.ts'
 import type { Item } from '../../relay/item.ts'
-import { runShard, type ShardDeps } from '../../relay/loop.ts'
-import type { Settlement } from '../../relay/settle.ts'
-import { envelopeOf, idOf, itemOf, leaseOf, NOW, outcomeOf } from '../support/items.ts'
-
-interface Script {
-  /** What each take-over does: an owner whose transactions behave so, or a failure. */
-  takeOvers: (
-    | 'fails'
-    | { found?: [EnvelopeId, Outcome][]; transactions: ('commits' | 'doubt' | 'fenced')[] }
-  )[]
-  /** What the queue hands out, batch by batch; after the last one the shard is stopped. */
-  pulls: Item[][]
-}
-
-class ScriptedDoubt extends Error {
-  readonly fenced: boolean
-  constructor(fenced: boolean) {
-    super('in doubt')
-    this.fenced = fenced
-  }
-}
-
-/** Runs a script to its end and returns every call in order. */
-async function play({ takeOvers, pulls }: Script): Promise<string[]> {
-  const calls: string[] = []
-  const known = new Map<EnvelopeId, Outcome>()
-  const stop = new AbortController()
-  const names = (items: readonly Item[]) => items.map(({ lease }) => lease.leaseId).join(',')
-  let offset = 0n
-
-  function commit(batch: Batch): Delivered {
-    const outcomes = batch.send.map(({ envelope }): [EnvelopeId, Outcome] => [
-      envelope.id,
-      outcomeOf(1),
-    ])
-    return {
-      committed: { record: { v: 1, batch: outcomes }, offset: offset++ },
-      outcomes,
-      blocked: [],
-    }
-  }
-
-  const deps: ShardDeps = {
-    async takeOver() {
-      const next = takeOvers.shift() ?? { transactions: [] }
-      calls.push('take over')
-      if (next === 'fails') throw new Error('no Kafka')
-      for (const [id, outcome] of next.found ?? []) known.set(id, outcome)
-      return {
-        found: next.found ?? [],
-        async deliver(batch) {
-          const end = next.transactions.shift()
-          calls.push(`deliver ${batch.send.map(({ envelope }) => envelope.id.slice(-2)).join(',')}`)
-          if (end === 'commits') return commit(batch)
-          throw new ScriptedDoubt(end === 'fenced')
-        },
-        async close() {
-          calls.push('close')
-        },
-      }
-    },
-    remembered: {
-      outcomeOf: (id) => known.get(id),
-      hasRaw: () => false,
-      addCommitted(record: LedgerRecord) {
-        if ('batch' in record) for (const [id, outcome] of record.batch) known.set(id, outcome)
-        calls.push('remember')
-      },
-    },
-    intake: {
-      resume: () => void calls.push('resume'),
-      pause: () => void calls.push('pause'),
-      async take() {
-        const next = pulls.shift()
-        if (!next) stop.abort()
-        return next ?? []
-      },
-      drain: () => [],
-      stop: async () => [],
-    },
-    settler: {
-      async submit({ outcomes, leases, raw }: Settlement) {
-        calls.push(
-          `settle ${outcomes.map(([id]) => names(leases.get(id) ?? [])).join(',')}${raw.length > 0 ? ` raw ${names(raw)}` : ''}`,
-        )
-      },
-      idle: async () => void calls.push('idle'),
-    },
-    queue: {
-      async settle(_, retries) {
-        calls.push(
-          `give back ${retries.map(({ leaseId, delaySeconds }) => `${leaseId}+${delaySeconds}`).join(',')}`,
-        )
-      },
-    },
-    now: () => NOW,
-    random: () => 0,
-    sleep: async (ms) => void calls.push(`sleep ${ms}`),
-    observe: {
-      booted: () => {},
-      bootFailed: () => {},
-      doubt: () => calls.push('doubt'),
-      sending: () => {},
-      committed: () => {},
-      known: () => {},
-      gaveBack: () => {},
-      giveBackFailed: () => {},
-      stopped: () => calls.push('stopped'),
-    },
-  }
-  await runShard(deps, stop.signal)
-  return calls
-}
-
-const tail = (n: number) => idOf(n).slice(-2)
+import { LedgerMadeAnew } from '../../relay/ledger/boot.ts'
+import { itemOf, leaseOf, rawOf } from '../support/items.ts'
+import { delivers, END, play } from '../support/loop-script.ts'
 
 describe('a shard', () => {
-  it('remembers after the commit and settles after remembering', async ({ expect }) => {
-    const calls = await play({ takeOvers: [{ transactions: ['commits'] }], pulls: [[itemOf(1)]] })
+  it('settles again what its boot read, remembers after the commit and settles after remembering', async ({
+    expect,
+  }) => {
+    const { calls } = await play({ takeOvers: [['commits']], pulls: [[itemOf(1)]] })
     expect(calls).toEqual([
       'take over',
-      'resume',
-      `deliver ${tail(1)}`,
+      'settle again',
+      'release',
+      'deliver 1',
       'remember',
-      'settle lease-1',
-      'pause',
-      'close',
-      'idle',
-      'stopped',
+      'settle 1:lease-1',
+      ...END,
     ])
   })
 
   it('sends nothing that it remembers, and settles it again', async ({ expect }) => {
-    const calls = await play({
-      takeOvers: [{ transactions: ['commits'] }],
-      pulls: [[itemOf(1, 1)], [itemOf(1, 2)]],
+    const { calls } = await play({
+      takeOvers: [['commits']],
+      pulls: [[itemOf(1)], [itemOf(1, { lease: 2 }), itemOf(2, { lease: 3 })]],
     })
-    expect(calls.filter((c) => c.startsWith('deliver'))).toHaveLength(1)
-    expect(calls).toContain('settle lease-2')
+    expect(delivers(calls)).toEqual(['deliver 1', 'deliver 2'])
+    expect(calls.slice(-8, -5)).toEqual(['settle 2:lease-3', 'known 1', 'settle 1:lease-2'])
   })
 
-  it('in doubt reads the ledger before it decides again: what was committed is settled, not sent', async ({
+  it('acks what is done without a transaction', async ({ expect }) => {
+    const item: Item = { lease: leaseOf(7), kind: 'settled', envelope: itemOf(1).envelope }
+    const { calls } = await play({ takeOvers: [[]], pulls: [[item]] })
+    expect(calls.slice(3, 5)).toEqual(['known 1', 'settle done lease-7'])
+  })
+
+  it('acks raw messages with the settlement of their transaction, and the same one later as done', async ({
     expect,
   }) => {
-    const calls = await play({
-      takeOvers: [
-        { transactions: ['doubt'] },
-        { found: [[idOf(1), outcomeOf(1)]], transactions: [] },
-      ],
-      pulls: [[itemOf(1)]],
+    const { calls } = await play({
+      takeOvers: [['commits']],
+      pulls: [[rawOf(1), itemOf(2)], [rawOf(1, { lease: 3 })]],
     })
-    expect(calls.filter((c) => c.startsWith('deliver'))).toEqual([`deliver ${tail(1)}`])
-    expect(calls.slice(calls.indexOf('doubt'))).toEqual([
-      'doubt',
-      'sleep 10',
-      'take over',
-      'settle ',
-      'resume',
-      'settle lease-1',
-      'pause',
-      'close',
-      'idle',
-      'stopped',
-    ])
-  })
-
-  it('in doubt sends again what the ledger does not have', async ({ expect }) => {
-    const calls = await play({
-      takeOvers: [{ transactions: ['doubt'] }, { transactions: ['commits'] }],
-      pulls: [[itemOf(1)]],
-    })
-    expect(calls.filter((c) => c.startsWith('deliver'))).toEqual([
-      `deliver ${tail(1)}`,
-      `deliver ${tail(1)}`,
-    ])
-    expect(calls.filter((c) => c === 'settle lease-1')).toHaveLength(1)
-  })
-
-  it('gives back what it holds when it can not take over again, and pulls nothing until it can', async ({
-    expect,
-  }) => {
-    const calls = await play({
-      takeOvers: [{ transactions: ['doubt'] }, 'fails', { transactions: [] }],
-      pulls: [[itemOf(1)]],
-    })
-    const after = calls.slice(calls.indexOf('doubt'))
-    expect(after).toEqual([
-      'doubt',
-      'sleep 10',
-      'take over',
-      'give back lease-1+1',
-      'sleep 100',
-      'take over',
-      'resume',
-      'pause',
-      'close',
-      'idle',
-      'stopped',
-    ])
-  })
-
-  it('gives a batch back that is in doubt again and again, so that others get their turn', async ({
-    expect,
-  }) => {
-    const doubt = { transactions: ['doubt' as const] }
-    const calls = await play({
-      takeOvers: [doubt, doubt, doubt, { transactions: ['commits'] }],
-      pulls: [[itemOf(1)], [itemOf(2)]],
-    })
-    expect(calls.filter((c) => c.startsWith('deliver'))).toEqual([
-      ...Array<string>(3).fill(`deliver ${tail(1)}`),
-      `deliver ${tail(2)}`,
-    ])
-    expect(calls).toContain('give back lease-1+1')
-  })
-
-  it('gives way for seconds, not milliseconds, to an owner that fenced it', async ({ expect }) => {
-    const calls = await play({
-      takeOvers: [{ transactions: ['fenced'] }, { transactions: ['commits'] }],
-      pulls: [[itemOf(1)]],
-    })
-    expect(calls).toContain('sleep 1000')
+    expect(calls).toContain('settle 2:lease-2 done lease-1')
+    expect(calls).toContain('settle done lease-3')
+    expect(delivers(calls)).toEqual(['deliver 2,message-1'])
   })
 
   it('gives back what waits, and delivers the rest of the batch', async ({ expect }) => {
-    const waiting: Item = { lease: leaseOf(9, '', 3), kind: 'wait', reason: 'unknown_version' }
-    const calls = await play({
-      takeOvers: [{ transactions: ['commits'] }],
-      pulls: [[waiting, itemOf(1)]],
-    })
-    expect(calls).toContain('give back lease-9+4')
-    expect(calls).toContain('settle lease-1')
+    const waiting: Item = {
+      lease: leaseOf(9, { attempts: 3 }),
+      kind: 'wait',
+      reason: 'unknown_version',
+    }
+    const { calls } = await play({ takeOvers: [['commits']], pulls: [[waiting, itemOf(1)]] })
+    expect(calls.slice(-8, -5)).toEqual([
+      'settle 1:lease-1',
+      'give back lease-9+4',
+      'handed back unknown_version',
+    ])
   })
 
-  it('settles only the leases of envelopes that were committed; a blocked one is given back', async ({
+  it('gives back every lease of an envelope that is blocked, and settles nothing of it', async ({
     expect,
   }) => {
-    const blocked = envelopeOf(2)
-    const stop = new AbortController()
-    const calls: string[] = []
-    const pulls = [[itemOf(1), itemOf(2)]]
-    await runShard(
-      {
-        takeOver: async () => ({
-          found: [],
-          deliver: async () => ({
-            committed: { record: { v: 1, batch: [[idOf(1), outcomeOf(1)]] }, offset: 1n },
-            outcomes: [[idOf(1), outcomeOf(1)]],
-            blocked: [
-              {
-                sendable: { envelope: blocked, records: [] },
-                topic: 'topic',
-                reason: 'topic_not_found',
-              },
-            ],
-          }),
-          close: async () => {},
-        }),
-        remembered: { outcomeOf: () => undefined, hasRaw: () => false, addCommitted: () => {} },
-        intake: {
-          resume: () => {},
-          pause: () => {},
-          drain: () => [],
-          stop: async () => [],
-          async take() {
-            const next = pulls.shift()
-            if (!next) stop.abort()
-            return next ?? []
-          },
-        },
-        settler: {
-          submit: async ({ outcomes }) =>
-            void calls.push(`settle ${outcomes.map(([id]) => id).join(',')}`),
-          idle: async () => {},
-        },
-        queue: {
-          settle: async (_, retries) =>
-            void calls.push(`give back ${retries.map((r) => r.leaseId).join(',')}`),
-        },
-        now: () => NOW,
-        random: () => 0,
-        sleep: async () => {},
-        observe: {
-          booted: () => {},
-          bootFailed: () => {},
-          doubt: () => {},
-          sending: () => {},
-          committed: () => {},
-          known: () => {},
-          gaveBack: () => {},
-          giveBackFailed: () => {},
-          stopped: () => {},
-        },
+    const { calls } = await play({
+      takeOvers: [['blocked']],
+      pulls: [[itemOf(1), itemOf(1, { lease: 11 })]],
+    })
+    expect(calls.slice(3, 6)).toEqual([
+      'deliver 1',
+      'give back lease-1+1,lease-11+1',
+      'handed back blocked,blocked',
+    ])
+    expect(calls).not.toContain('remember')
+  })
+
+  it('goes on when leases can not be given back', async ({ expect }) => {
+    const { calls } = await play({
+      takeOvers: [['blocked', 'commits']],
+      pulls: [[itemOf(1)], [itemOf(2)]],
+      queueFails: true,
+    })
+    expect(calls).toContain('hand-back failed')
+    expect(calls).toContain('settle 2:lease-2')
+  })
+
+  it('begins the transaction in the turn of the decision: what was new then is new when it is sent', async ({
+    expect,
+  }) => {
+    const turns: string[] = []
+    const { calls } = await play({
+      takeOvers: [['commits']],
+      pulls: [[itemOf(1)]],
+      onDecide() {
+        turns.push('decided')
+        queueMicrotask(() => turns.push('next turn'))
       },
-      stop.signal,
-    )
-    expect(calls).toEqual([`settle ${idOf(1)}`, 'give back lease-2'])
+      onDeliver: () => turns.push('delivers'),
+    })
+    expect(delivers(calls)).toEqual(['deliver 1'])
+    expect(turns.slice(0, 3)).toEqual(['decided', 'delivers', 'next turn'])
+  })
+})
+
+describe('what may be forgotten', () => {
+  it.for<[string, bigint | undefined, bigint]>([
+    ['what is in hand', undefined, 4n],
+    ['what the intake holds, when that is older', 3n, 3n],
+    ['what is in hand, when that is older', 9n, 4n],
+  ])('during a transaction ends before %s', async ([, intake, bound], { expect }) => {
+    const { forgets } = await play({
+      takeOvers: [['commits']],
+      pulls: [[itemOf(1, { evidence: 4n }), itemOf(2, { evidence: 6n })]],
+      onDeliver: (run) => run.forget(),
+      neededFrom: () => intake,
+    })
+    expect(forgets[0]).toBe(bound)
+  })
+
+  it('is all but what the intake needs when a batch is through, whether anything was sent or not', async ({
+    expect,
+  }) => {
+    const done: Item = { lease: leaseOf(8), kind: 'settled', envelope: itemOf(3).envelope }
+    const { forgets } = await play({
+      takeOvers: [['commits']],
+      pulls: [[itemOf(1, { evidence: 4n })], [done]],
+      neededFrom: () => 9n,
+    })
+    expect(forgets).toEqual([9n, 9n])
+  })
+
+  it('is bound by what is in hand from a doubt until it is decided again', async ({ expect }) => {
+    const bounds: (() => void)[] = []
+    const { forgets } = await play({
+      takeOvers: [['doubt'], ['commits']],
+      pulls: [[itemOf(1, { evidence: 4n })]],
+      onDeliver: (run) => bounds.push(() => run.forget()),
+      onSleep: () => bounds[0]?.(),
+    })
+    expect(forgets[0]).toBe(4n)
+  })
+})
+
+describe('the end', () => {
+  it('of a shard gives back what it holds, without delay, after its last settlement', async ({
+    expect,
+  }) => {
+    const { calls, error } = await play({
+      takeOvers: [[]],
+      buffered: [itemOf(4, { attempts: 9 }), rawOf(5)],
+    })
+    expect(error).toBeUndefined()
+    expect(calls.slice(-5)).toEqual([
+      'intake stops',
+      'settler stops',
+      'give back lease-4+0,lease-5+0',
+      'handed back stopping,stopping',
+      'stopped',
+    ])
+  })
+
+  it('comes with an error when no trying again helps, after everything was given back', async ({
+    expect,
+  }) => {
+    const madeAnew = new LedgerMadeAnew('ledger', 0, 1n, 2n)
+    const { calls, error } = await play({
+      takeOvers: [['doubt'], madeAnew],
+      pulls: [[itemOf(1)]],
+      buffered: [itemOf(2)],
+    })
+    expect(error).toBe(madeAnew)
+    expect(calls.slice(calls.lastIndexOf('take over'))).toEqual([
+      'take over',
+      'intake stops',
+      'settler stops',
+      'give back lease-1+0,lease-2+0',
+      'handed back stopping,stopping',
+      'stopped',
+    ])
   })
 })

@@ -2,7 +2,7 @@ import { describe, it } from 'vitest'
 import type { Envelope } from '#contract'
 import { partitionOf } from '../../relay/kafka/partitioner.ts'
 import type { Topology } from '../../relay/kafka/topology.ts'
-import { place, type Sendable } from '../../relay/placement.ts'
+import { partitionPlace, place, type Sendable } from '../../relay/placement.ts'
 import { envelopeOf } from '../support/items.ts'
 
 const topology = (writable: number[], partitions = 3): Topology =>
@@ -68,7 +68,59 @@ describe('placement', () => {
       rotation: { next: 0 },
     })
     expect({ appends, placed }).toEqual({ appends: [], placed: [] })
-    expect(blocked.map(({ reason }) => reason)).toEqual(['no_leader'])
+    expect(blocked).toMatchObject([{ reason: 'no_leader', place: partitionPlace('topic', bad) }])
+  })
+
+  it('a topic behind its breaker blocks its envelopes with the reason of the breaker, and is not looked at', ({
+    expect,
+  }) => {
+    const { placed, blocked } = place({
+      sendables: [sendable(1, [{ value: 'a' }])],
+      topology: new Map(),
+      rotation: { next: 0 },
+      blockOf: (name) => (name === 'topic' ? 'not_authorized' : undefined),
+    })
+    expect(placed).toEqual([])
+    expect(blocked).toMatchObject([{ reason: 'not_authorized', place: 'topic', topic: 'topic' }])
+  })
+
+  it('a partition behind its breaker blocks the keyed reports that belong there, and unkeyed ones go round it', ({
+    expect,
+  }) => {
+    const bad = partitionOf(Buffer.from('k'), 3)
+    const { placed, blocked } = place({
+      sendables: [
+        sendable(1, [{ key: 'k', value: 'keyed' }]),
+        ...[2, 3, 4, 5].map((n) => sendable(n, [{ value: 'unkeyed' }])),
+      ],
+      topology: topology([0, 1, 2]),
+      rotation: { next: 0 },
+      blockOf: (name) => (name === partitionPlace('topic', bad) ? 'topic_not_found' : undefined),
+    })
+    expect(blocked).toMatchObject([
+      { reason: 'topic_not_found', place: partitionPlace('topic', bad) },
+    ])
+    const good = [0, 1, 2].filter((p) => p !== bad)
+    expect(placed.map(({ places }) => places[0]?.append.partition)).toEqual([...good, ...good])
+  })
+
+  it('without a partition left for unkeyed reports the topic is to blame', ({ expect }) => {
+    const { blocked } = place({
+      sendables: [sendable(1, [{ value: 'a' }])],
+      topology: topology([0]),
+      rotation: { next: 0 },
+      blockOf: (name) => (name === 'topic/0' ? 'no_leader' : undefined),
+    })
+    expect(blocked).toMatchObject([{ reason: 'no_leader', place: 'topic' }])
+  })
+
+  it('a topic that the answer leaves out is not there', ({ expect }) => {
+    const { blocked } = place({
+      sendables: [sendable(1, [{ value: 'a' }])],
+      topology: new Map(),
+      rotation: { next: 0 },
+    })
+    expect(blocked).toMatchObject([{ reason: 'topic_not_found', place: 'topic' }])
   })
 
   it.for([

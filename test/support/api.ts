@@ -78,6 +78,21 @@ export async function queueSwitch<T>(
   return json.result
 }
 
+// What an operator can do: nothing is delivered from any of the shards' queues, until it is again. Messages are still taken.
+export async function pauseQueues(dev: DevJson, paused: boolean): Promise<void> {
+  for (const { id } of dev.queues) {
+    const response = await fetch(
+      `${dev.queueApi}/client/v4/accounts/${dev.accountId}/queues/${id}`,
+      {
+        method: 'PATCH',
+        headers: { authorization: `Bearer ${dev.queueToken}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ settings: { delivery_paused: paused } }),
+      },
+    )
+    if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`)
+  }
+}
+
 interface QueueLog {
   messages: { envelopeId: string | null; body?: string; bytes: number }[]
   next: number | null
@@ -98,4 +113,19 @@ export async function queueLog(dev: DevJson): Promise<QueueLog['messages']> {
     }
   }
   return all
+}
+
+// A counter or gauge of a relay now, summed over all labels but those given; 0 when it has none of them. `ops`: its own address.
+export async function relayMetric(
+  ops: string,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const text = await (await fetch(new URL('/metrics', ops))).text()
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
+  return text
+    .split('\n')
+    .filter((line) => /^edgehub_relay_(\w+)/.exec(line)?.[1] === name)
+    .filter((line) => wanted.every((label) => line.includes(label)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
 }
