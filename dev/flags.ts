@@ -25,7 +25,7 @@ export const USAGE = `npm run dev -- [flags]
   --port 8787         port of the API and of the local queue API
   --kafka-port 19092  port of the first broker; broker n uses 10 more each, its controller the port after
   --state .edgehub    folder of all data, keys and logs
-  --relays 1          relay processes
+  --relays 1          relay processes, 1 to 8; they share the shards out among themselves
   --shards 2          queues and ledger partitions in use: ${SHARD_COUNTS.join(', ')}
   --brokers 1         Kafka brokers: 1 or 3
   --json-only         print what <state>/dev.json says, once, and nothing else
@@ -58,7 +58,7 @@ export function readFlags(argv: readonly string[]): FlagsResult {
 
   const port = wholeNumber(values.port, 1, 65_535)
   const kafkaPort = wholeNumber(values['kafka-port'], 1, 65_000)
-  const relays = wholeNumber(values.relays, 1, 64)
+  const relays = wholeNumber(values.relays, 1, 8)
   const shards = wholeNumber(values.shards, 1, 8)
   const brokers = wholeNumber(values.brokers, 1, 3)
   const problems: string[] = []
@@ -67,10 +67,8 @@ export function readFlags(argv: readonly string[]): FlagsResult {
     problems.push(`--kafka-port ${values['kafka-port']}: a port from 1 to 65000 is needed`)
   }
   if (values.state === '') problems.push('--state: a folder is needed')
-  if (relays !== 1) {
-    problems.push(
-      `--relays ${values.relays}: one relay owns all shards for now; only 1 is possible`,
-    )
+  if (relays === undefined) {
+    problems.push(`--relays ${values.relays}: must be 1 to 8`)
   }
   if (shards === undefined || !isShardCount(shards)) {
     problems.push(`--shards ${values.shards}: must be ${SHARD_COUNTS.join(', ')}`)

@@ -13,6 +13,8 @@ export interface DevKafka {
   brokers: readonly string[]
   /** What the relay may ask of a partition here. */
   minInSyncReplicas: number
+  /** The shortest session that the brokers' groups allow, ms; undefined: what brokers allow by default. */
+  groupSessionTimeoutMs?: number
   /** Of the stack's own brokers. */
   pids(): number[]
   stop(): Promise<void>
@@ -27,6 +29,8 @@ export interface LocalKafkaOptions {
 }
 
 const RESTART_DELAY_MS = 1_000
+/** Long enough for a machine that is busy with all of the stack. */
+const LOCAL_SESSION_TIMEOUT_MS = 3_000
 
 /** @throws Refusal */
 export async function openKafka(options: LocalKafkaOptions): Promise<DevKafka> {
@@ -36,9 +40,10 @@ export async function openKafka(options: LocalKafkaOptions): Promise<DevKafka> {
 
 async function useCluster(brokers: string[]): Promise<DevKafka> {
   const admin = createAdmin({ brokers, clientId: 'edgehub-dev' })
+  let size: number
   try {
     await admin.connect()
-    await admin.describeCluster()
+    size = (await admin.describeCluster()).brokers.length
   } catch (error) {
     throw new Refusal(
       `No Kafka answers at KAFKA_BROKERS=${brokers.join(',')}: ${error instanceof Error ? error.message : String(error)}`,
@@ -46,7 +51,7 @@ async function useCluster(brokers: string[]): Promise<DevKafka> {
   } finally {
     await admin.disconnect()
   }
-  return { brokers, minInSyncReplicas: 1, pids: () => [], stop: async () => {} }
+  return { brokers, minInSyncReplicas: size >= 3 ? 2 : 1, pids: () => [], stop: async () => {} }
 }
 
 async function startOwn({
@@ -78,6 +83,7 @@ async function startOwn({
   return {
     brokers: cluster.brokers,
     minInSyncReplicas: flags.brokers === 3 ? 2 : 1,
+    groupSessionTimeoutMs: LOCAL_SESSION_TIMEOUT_MS,
     pids: () => cluster.pids(),
     async stop() {
       stop.abort()

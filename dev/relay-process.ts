@@ -7,6 +7,8 @@ import { Child } from './child.ts'
 export interface RelayOptions {
   root: string
   state: string
+  /** Of its log file, too. */
+  name: string
   restart: boolean
   /** Where it serves its health and metrics. */
   ops: string
@@ -19,18 +21,19 @@ const EXIT_CONFIG = 78
 const READY_DEADLINE_MS = 90_000
 const POLL_MS = 50
 
-/** Resolves with its address when every shard is booted. @throws when it never is */
+/** Resolves with its address when it is a member of the group and every shard of its own is booted. @throws when it never is */
 export async function startRelay(
   options: RelayOptions,
   onChild: (child: Child) => void,
 ): Promise<string> {
-  const { root, state, restart, ops, env, onChange, onDeath } = options
+  const { root, state, name, restart, ops, env, onChange, onDeath } = options
+  const logFile = join(state, 'logs', `${name}.log`)
   const child = new Child({
     command: process.execPath,
     args: [join(root, 'relay/main.ts')],
     env: { ...process.env, KAFKA_BROKERS: undefined, ...env },
     cwd: root,
-    logFile: join(state, 'logs/relay.log'),
+    logFile,
     restart,
     finalCodes: [EXIT_CONFIG],
     stopDeadlineMs: 12_000,
@@ -42,9 +45,7 @@ export async function startRelay(
   const deadline = Date.now() + READY_DEADLINE_MS
   while (!(await isReady(ops))) {
     if (child.pid === undefined || Date.now() > deadline) {
-      throw new Error(
-        `The relay does not come up. The end of ${join(state, 'logs/relay.log')}:\n${await child.tail()}`,
-      )
+      throw new Error(`The relay does not come up. The end of ${logFile}:\n${await child.tail()}`)
     }
     await delay(POLL_MS)
   }

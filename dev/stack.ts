@@ -3,7 +3,7 @@
  * wrangler, the relay, a demo task with keys, a banner. The order up: Kafka and worker, then the demo, then the relay. The order down:
  * relay (it settles first), worker, Kafka. This file is that order, and nothing else.
  */
-import { mkdir, rm } from 'node:fs/promises'
+import { appendFile, mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -67,8 +67,10 @@ class Stack {
   readonly #stopping = Promise.withResolvers<void>()
   #kafka: DevKafka | undefined
   #worker: Child | undefined
-  #relay: { child: Child; ops: string } | undefined
+  readonly #relays: Child[] = []
   #ready: Omit<DevJson, 'pids'> | undefined
+  /** One after the other: the last one written has to be the newest. */
+  #writing: Promise<unknown> = Promise.resolve()
   #stop: Promise<void> | undefined
 
   constructor(flags: Flags, say: (line: string) => void) {
@@ -87,6 +89,7 @@ class Stack {
     const state = this.#state
     const api = `http://127.0.0.1:${flags.port}`
     await mkdir(join(state, 'logs'), { recursive: true })
+    await this.#log('The stack starts')
     await openState(this.#devJsonPath)
     await checkPorts([{ port: flags.port, flag: '--port', what: 'the API' }])
     const keys = await openKeys(join(state, 'keys.json'))
@@ -94,7 +97,7 @@ class Stack {
     const restart = !flags.noRestart
     const onChange = () => void this.#writeDevJson()
     const onDeath = (what: string) => (how: string, final: boolean) =>
-      this.#say(`${what} ended (${how})${final ? '; it stays down' : '; it is started again'}`)
+      this.#sayDeath(what, how, final)
     // Both take seconds and need nothing of each other.
     const [kafka] = await this.#all(
       openKafka({ state, flags, say: this.#say, onChange, onDeath: onDeath('Kafka') }).then(
@@ -124,28 +127,52 @@ class Stack {
       brokers: kafka.brokers,
     })
 
-    const [opsPort = 0] = await findFreePorts(1)
-    const ops = `http://127.0.0.1:${opsPort}`
-    const relay = await startRelay(
-      {
-        root: ROOT,
-        state,
-        restart,
-        ops,
-        env: relayEnv({ flags, keys, api, opsPort, kafka }),
-        onChange,
-        onDeath: onDeath('The relay'),
-      },
-      (child) => {
-        this.#relay = { child, ops }
-      },
-    )
+    const relays = await this.#startRelays({ flags, keys, api, kafka })
     if (this.isStopping) return
-    this.#ready = { ...describe({ flags, keys, demo, api, kafka }), relays: [{ ops: relay }] }
+    this.#ready = { ...describe({ flags, keys, demo, api, kafka }), relays }
     const devJson = await this.#writeDevJson()
     if (!devJson) return
     if (flags.jsonOnly) process.stdout.write(`${JSON.stringify(devJson)}\n`)
     else this.#say(banner(devJson, flags.state))
+  }
+
+  /** All at once: which of them serves which shard is settled among themselves. */
+  async #startRelays(
+    of: Omit<Parameters<typeof relayEnv>[0], 'opsPort' | 'name'>,
+  ): Promise<{ ops: string }[]> {
+    const ports = await findFreePorts(of.flags.relays)
+    const starting = ports.map(async (opsPort, i) => {
+      const name = `relay-${i + 1}`
+      const ops = await startRelay(
+        {
+          root: ROOT,
+          state: this.#state,
+          name,
+          restart: !of.flags.noRestart,
+          ops: `http://127.0.0.1:${opsPort}`,
+          env: relayEnv({ ...of, opsPort, name }),
+          onChange: () => void this.#writeDevJson(),
+          onDeath: (how, final) => this.#sayDeath(name, how, final),
+        },
+        (child) => this.#relays.push(child),
+      )
+      return { ops }
+    })
+    await Promise.allSettled(starting)
+    return Promise.all(starting)
+  }
+
+  #sayDeath(what: string, how: string, final: boolean): void {
+    const line = `${what} ended (${how})${final ? '; it stays down' : '; it is started again'}`
+    this.#say(line)
+    void this.#log(line).catch(() => undefined)
+    void this.#writeDevJson()
+  }
+
+  /** Also with --json-only, when nothing is printed. */
+  async #log(msg: string): Promise<void> {
+    const line = JSON.stringify({ time: new Date().toISOString(), pid: process.pid, msg })
+    await appendFile(join(this.#state, 'logs/stack.log'), `${line}\n`)
   }
 
   /** In order, each only after the one before is down. Safe to call twice. */
@@ -170,10 +197,11 @@ class Stack {
 
   async #stopAll(): Promise<void> {
     try {
-      await this.#relay?.child.stop()
+      await Promise.all(this.#relays.map((relay) => relay.stop()))
       await this.#worker?.stop()
       await this.#kafka?.stop()
     } finally {
+      await this.#writing
       if (this.#ready) await rm(this.#devJsonPath, { force: true })
       this.#stopping.resolve()
     }
@@ -185,17 +213,22 @@ class Stack {
     return Promise.all([a, b])
   }
 
-  async #writeDevJson(): Promise<DevJson | undefined> {
+  #writeDevJson(): Promise<DevJson | undefined> {
+    const written = this.#writing.then(() => this.#writeDevJsonNow())
+    this.#writing = written.catch(() => undefined)
+    return written
+  }
+
+  async #writeDevJsonNow(): Promise<DevJson | undefined> {
     if (!this.#ready || this.isStopping) return undefined
     const worker = this.#worker?.pid
-    const relay = this.#relay?.child.pid
     const devJson: DevJson = {
       ...this.#ready,
       pids: {
         stack: process.pid,
         kafka: this.#kafka?.pids() ?? [],
         worker: worker === undefined ? [] : await familyOf(worker),
-        relay: relay === undefined ? [] : [relay],
+        relay: this.#relays.flatMap(({ pid }) => pid ?? []),
       },
     }
     await writeAtomically(this.#devJsonPath, `${JSON.stringify(devJson, undefined, 2)}\n`)
@@ -225,26 +258,29 @@ function relayEnv(of: {
   keys: Keys
   api: string
   opsPort: number
+  name: string
   kafka: DevKafka
 }): Record<string, string> {
-  const { flags, keys, api, opsPort, kafka } = of
+  const { flags, keys, api, opsPort, name, kafka } = of
+  const queues = LOCAL_QUEUES.slice(0, flags.shards)
   return {
     INSTANCE_ID: keys.instanceId,
     QUEUE_API_URL: api,
     QUEUE_API_TOKEN: keys.queueToken,
     ACCOUNT_ID: LOCAL_ACCOUNT_ID,
-    QUEUE_IDS: LOCAL_QUEUES.slice(0, flags.shards)
-      .map(({ id }) => id)
-      .join(','),
+    QUEUE_IDS: queues.map(({ id }) => id).join(','),
+    DEAD_LETTER_QUEUE_IDS: queues.map(({ deadLetter }) => deadLetter.id).join(','),
     WORKER_URL: api,
     RELAY_TOKEN: keys.relayToken,
     KAFKA_BROKERS: kafka.brokers.join(','),
     MIN_IN_SYNC_REPLICAS: String(kafka.minInSyncReplicas),
-    RELAY_ID: 'relay-1',
+    RELAY_ID: name,
     OPS_PORT: String(opsPort),
     // Shorter than in production: after a crash nobody wants to wait a minute for what it held.
     TRANSACTION_TIMEOUT_MS: process.env['TRANSACTION_TIMEOUT_MS'] ?? '10000',
     LEASE_MS: process.env['LEASE_MS'] ?? '15000',
+    GROUP_SESSION_TIMEOUT_MS:
+      process.env['GROUP_SESSION_TIMEOUT_MS'] ?? String(kafka.groupSessionTimeoutMs ?? ''),
     // The steps of each transaction: what a crash hit can be read from the log.
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'debug',
   }

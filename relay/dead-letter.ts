@@ -16,16 +16,17 @@ export const LETTER_HEADERS = {
   reason: 'edgehub-reason',
   received: 'edgehub-received',
   failed: 'edgehub-failed',
-  /** Only on a message that was no envelope: the queue's id of it, and what is wrong with it. */
+  /** Only on a message that was kept as it is: the queue's id of it, and what is wrong with it. */
   messageId: 'edgehub-message-id',
   problem: 'edgehub-problem',
 } as const
 
-/** A queue message that is no envelope. */
+/** A queue message that is dead-lettered as it is, without an outcome: no envelope, or one of which nothing can be known any more. */
 export interface RawMessage {
   /** The queue's id of the message. */
   messageId: string
   body: Buffer
+  reason: Extract<FailureReason, 'undecodable' | 'attempts_exhausted'>
   problem: string
 }
 
@@ -53,13 +54,16 @@ export function deadReport(
   }
 }
 
-export function deadRaw({ messageId, body, problem }: RawMessage, now: number): LaneMessage {
+export function deadRaw(
+  { messageId, body, reason, problem }: RawMessage,
+  now: number,
+): LaneMessage {
   return {
     key: Buffer.from(messageId),
     value: body,
     headers: {
       [LETTER_HEADERS.messageId]: messageId,
-      [LETTER_HEADERS.reason]: 'undecodable' satisfies FailureReason,
+      [LETTER_HEADERS.reason]: reason,
       [LETTER_HEADERS.problem]: problem,
       [LETTER_HEADERS.failed]: String(now),
     },

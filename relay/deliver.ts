@@ -54,6 +54,8 @@ export interface Delivered {
   /** What was written to the ledger, and where; undefined when nothing had to be. */
   committed: { record: LedgerRecord; offset: bigint } | undefined
   outcomes: [EnvelopeId, Outcome][]
+  /** Dead-lettered without an outcome. */
+  raw: readonly RawMessage[]
   /** Not sent: a topic or partition can't take them now. */
   blocked: Blocked[]
 }
@@ -102,7 +104,7 @@ export async function deliver(batch: Batch, deps: DeliverDeps): Promise<Delivere
   if (placement.placed.length + batch.doomed.length + batch.raw.length === 0) {
     const { doomed } = giveUpOld(placement.blocked, breakers, deps.now())
     if (doomed.length === 0) {
-      return { committed: undefined, outcomes: [], blocked: placement.blocked }
+      return { committed: undefined, outcomes: [], raw: [], blocked: placement.blocked }
     }
   }
   const refused = await lane.add([
@@ -142,7 +144,7 @@ export async function deliver(batch: Batch, deps: DeliverDeps): Promise<Delivere
   if (outcomes.length === 0 && batch.raw.length === 0) {
     // All of it was refused after ADD: nothing to record. The open transaction holds no record and ends with the commit.
     await lane.commit()
-    return { committed: undefined, outcomes, blocked: waiting }
+    return { committed: undefined, outcomes, raw: [], blocked: waiting }
   }
   if (letters.length > 0) await appendLetters(lane, deadLetters, letters)
 
@@ -158,7 +160,7 @@ export async function deliver(batch: Batch, deps: DeliverDeps): Promise<Delivere
   })
   await reach('ledger_appended')
   await lane.commit()
-  return { committed: { record, offset }, outcomes, blocked: waiting }
+  return { committed: { record, offset }, outcomes, raw: batch.raw, blocked: waiting }
 }
 
 const FAILURE_FOR: Record<BlockReason, FailureReason> = {

@@ -5,7 +5,13 @@
  * New is an envelope only with evidence: the status store had no row, everything since it was asked is remembered, and the envelope is
  * not. Every item comes out exactly once.
  */
-import { MAX_SEND_AGE_MS, recordCount, type EnvelopeId, type Outcome } from '#contract'
+import {
+  MAX_SEND_AGE_MS,
+  recordCount,
+  STATUS_ROW_MS,
+  type EnvelopeId,
+  type Outcome,
+} from '#contract'
 import type { RawMessage } from './dead-letter.ts'
 import type { Batch, Doomed } from './deliver.ts'
 import type { Item, SourceName } from './item.ts'
@@ -82,6 +88,18 @@ export function decide(
   const later = (item: Item, reason: HandBackReason) =>
     decision.handBack.push(handBack(item, reason))
 
+  function keepAsItIs(item: Item, reason: RawMessage['reason'], problem: string): void {
+    const { messageId, body, expires } = item.lease
+    if (knowledge.hasRaw(messageId)) decision.done.push(item)
+    else if (expires < leaseNeededUntil) later(item, 'lease_too_short')
+    else {
+      if (!raw.some((r) => r.messageId === messageId)) {
+        raw.push({ messageId, body, reason, problem })
+      }
+      decision.raw.push(item)
+    }
+  }
+
   // Of two copies, the one that has its records counts.
   const lost = items.filter(({ kind }) => kind === 'lost')
   const ordered = lost.length === 0 ? items : [...items.filter((i) => !lost.includes(i)), ...lost]
@@ -95,15 +113,7 @@ export function decide(
       continue
     }
     if (item.kind === 'raw') {
-      const { messageId, body, expires } = item.lease
-      if (knowledge.hasRaw(messageId)) decision.done.push(item)
-      else if (expires < leaseNeededUntil) later(item, 'lease_too_short')
-      else {
-        if (!raw.some((r) => r.messageId === messageId)) {
-          raw.push({ messageId, body, problem: item.problem })
-        }
-        decision.raw.push(item)
-      }
+      keepAsItIs(item, 'undecodable', item.problem)
       continue
     }
     const { envelope } = item
@@ -124,6 +134,11 @@ export function decide(
       later(item, 'lease_too_short')
       continue
     }
+    if (now - envelope.received > STATUS_ROW_MS) {
+      // Its row may have lived and gone: that there is none says nothing, so nothing may be said of it.
+      keepAsItIs(item, 'attempts_exhausted', TOO_OLD)
+      continue
+    }
     const others = decision.leases.get(envelope.id)
     if (others) {
       others.push(item)
@@ -142,6 +157,8 @@ export function decide(
   }
   return decision
 }
+
+const TOO_OLD = 'older than a status row lives: whether it was delivered is not known any more'
 
 /** With the delay that its reason asks for. */
 export function handBack(item: Item, reason: HandBackReason): HandBack {

@@ -1,7 +1,7 @@
 /**
  * The named moments of an envelope's way through the relay, in their order. The log says at level debug when each is passed, and the
  * crash tests make the process fail right there: be killed, be stopped, or lose its connections. What the names mean, and what each
- * crash must lead to: docs/reliability.md.
+ * crash must lead to: docs/architecture.md.
  *
  * In production a moment costs one call. A failpoint is armed only by the command line flag `--failpoints`, never by the environment alone.
  */

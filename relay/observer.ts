@@ -247,9 +247,10 @@ const TARGETS = ['kafka', 'queue', 'dead_letter_queue'] as const
 /** Somebody has to do something: deploy a newer relay, or mend a configuration. */
 const ALARMING = new Set<HandBack['reason']>(['unknown_version', 'other_shard'])
 
-function count({ outcomes }: Delivered): { reports: number; reasons: Map<string, number> } {
+function count({ outcomes, raw }: Delivered): { reports: number; reasons: Map<string, number> } {
   let reports = 0
   const reasons = new Map<string, number>()
+  for (const { reason } of raw) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
   for (const [, { runs }] of outcomes) {
     for (const run of runs) {
       if (run.length === 3) reports += run[0]

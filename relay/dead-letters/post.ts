@@ -21,6 +21,9 @@ export function toPost(letter: Letter, instance: InstanceId, waitSeconds: number
   if (reason === 'undecodable') {
     return impossible('it was no envelope, so there is no report in it')
   }
+  if (letter.messageId !== undefined) {
+    return impossible('it came so late that nobody knows whether it was delivered before')
+  }
   if (reason === 'envelope_lost') {
     return impossible('its records were lost; only the sender has them')
   }

@@ -3,7 +3,7 @@
  * It grows only by ledger records that are known to be committed: the ones read at boot, and the own ones after COMMIT answered.
  *
  * `low` moves only past ledger records whose outcomes the status store has all taken, and never past what a look-up in use stands on:
- * an id that is neither here nor in the status store was then never committed ("Absence needs evidence", docs/reliability.md). Moving
+ * an id that is neither here nor in the status store was then never committed ("Absence needs evidence", docs/architecture.md). Moving
  * `low` less than it could only costs memory.
  */
 import type { EnvelopeId, LedgerRecord, Outcome } from '#contract'

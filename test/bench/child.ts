@@ -5,6 +5,7 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import process from 'node:process'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const TAIL_CHARACTERS = 4_000
@@ -14,6 +15,7 @@ export interface BenchChild {
   message<T>(deadlineMs: number): Promise<T>
   /** Rejects when the child ends. */
   gone: Promise<never>
+  kill(signal: 'SIGTERM' | 'SIGKILL'): void
   /** SIGTERM, then SIGKILL. Resolves when it is gone; safe to call twice. */
   end(graceMs: number): Promise<void>
 }
@@ -32,12 +34,15 @@ export function spawnNode(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   signal: AbortSignal,
+  /** Of what it writes to stdout. */
+  onLine: (line: string) => void = () => {},
 ): BenchChild {
   const { PATH, HOME, TMPDIR } = process.env
   const child = spawn(process.execPath, args, {
     env: { PATH, HOME, TMPDIR, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  createInterface({ input: child.stdout }).on('line', onLine)
   return watch(args.at(-1) ?? 'node', child, signal)
 }
 
@@ -66,6 +71,7 @@ function watch(name: string, child: ChildProcess, signal: AbortSignal): BenchChi
 
   return {
     gone,
+    kill: (name) => void child.kill(name),
     async message<T>(deadlineMs: number): Promise<T> {
       const late = new AbortController()
       const timer = setTimeout(() => late.abort(), deadlineMs)

@@ -17,12 +17,22 @@ export interface RelayFlags {
   profile: string | undefined
 }
 
+export interface FailoverFlags {
+  /** Of each case. */
+  runs: number
+  /** In the ledger of the shard that is booted. */
+  envelopes: number
+}
+
 export type FlagsResult =
-  | { status: 'ok'; flags: RelayFlags }
+  | { status: 'ok'; bench: 'relay'; flags: RelayFlags }
+  | { status: 'ok'; bench: 'failover'; flags: FailoverFlags }
   | { status: 'help' }
   | { status: 'invalid'; problem: string }
 
-export const USAGE = `npm run bench -- relay [flags]
+export const USAGE = `npm run bench -- <name> [flags]
+
+relay
 
 The whole relay against a plain kafkajs producer, side by side on one broker: reports a second and
 CPU time a report. The result is a Markdown table on stdout.
@@ -35,6 +45,13 @@ CPU time a report. The result is a Markdown table on stdout.
   --batches 100,500,1000  most reports in one transaction; reports in one plain sendBatch
   --quick               one short round of few cases: does it work at all
   --profile <folder>    the relay leaves a CPU profile of every run there
+
+failover
+How long shards rest: one of two relays with four shards is killed, or stopped; and a shard is booted
+whose outcomes nobody has taken.
+
+  --runs 10             of each case
+  --envelopes 100000    in the ledger of the shard that is booted
 
 KAFKA_BROKERS=host:port,… uses that cluster instead of starting a broker.
 `
@@ -59,14 +76,49 @@ const FULL = {
 
 export function readFlags(argv: readonly string[]): FlagsResult {
   const [name = '', ...rest] = argv
-  if (name === 'help' || name === '--help' || name === '-h') return { status: 'help' }
-  if (name !== 'relay') {
-    return invalid(name === '' ? 'Which bench?' : `There is no bench called ${name}.`)
+  switch (name) {
+    case 'help':
+    case '--help':
+    case '-h':
+      return { status: 'help' }
+    case 'relay':
+      return readRelayFlags(rest)
+    case 'failover':
+      return readFailoverFlags(rest)
+    case '':
+      return invalid('Which bench?')
+    default:
+      return invalid(`There is no bench called ${name}.`)
   }
+}
+
+function readFailoverFlags(args: string[]): FlagsResult {
   let values
   try {
     ;({ values } = parseArgs({
-      args: rest,
+      args,
+      options: {
+        runs: { type: 'string', default: '10' },
+        envelopes: { type: 'string', default: '100000' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }))
+  } catch (error) {
+    return invalid(error instanceof Error ? error.message : String(error))
+  }
+  if (values.help) return { status: 'help' }
+  const [runs] = wholeNumbers(values.runs, 1, 100) ?? []
+  const [envelopes] = wholeNumbers(values.envelopes, 1, 1_000_000) ?? []
+  if (!runs) return invalid(`--runs ${values.runs}: 1 to 100`)
+  if (!envelopes) return invalid(`--envelopes ${values.envelopes}: 1 to 1000000`)
+  return { status: 'ok', bench: 'failover', flags: { runs, envelopes } }
+}
+
+function readRelayFlags(args: string[]): FlagsResult {
+  let values
+  try {
+    ;({ values } = parseArgs({
+      args,
       options: {
         rounds: { type: 'string' },
         seconds: { type: 'string' },
@@ -103,6 +155,7 @@ export function readFlags(argv: readonly string[]): FlagsResult {
   const { profile } = values
   return {
     status: 'ok',
+    bench: 'relay',
     flags: { rounds, seconds, reports: reports[0], shards, posts, batches, profile },
   }
 }

@@ -18,7 +18,7 @@ export interface BenchKafka {
   /** Records and transaction markers together. */
   offsetsOf(topic: string): Promise<number>
   /** Frees the disk: a round writes gigabytes. */
-  deleteTopics(topic: string, instance: InstanceId): Promise<void>
+  deleteTopics(instance: InstanceId, ...topics: string[]): Promise<void>
   close(): Promise<void>
 }
 
@@ -57,8 +57,8 @@ export async function openKafka(): Promise<BenchKafka> {
         const offsets = await insist(() => admin.fetchTopicOffsets(topic))
         return offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0)
       },
-      async deleteTopics(topic, instance) {
-        const wanted = [topic, ledgerTopic(instance), deadLetterTopic(instance)]
+      async deleteTopics(instance, ...topics) {
+        const wanted = [...topics, ledgerTopic(instance), deadLetterTopic(instance)]
         await insist(async () => {
           const there = new Set(await admin.listTopics())
           await admin.deleteTopics({ topics: wanted.filter((name) => there.has(name)) })

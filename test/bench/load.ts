@@ -1,5 +1,6 @@
-/** What is sent: the same reports for the relay and for the plain producer. Pure. */
+/** What is sent: the same reports for the relay and for the plain producer. */
 import { encodeEnvelope, envelopeIdOf, ENVELOPE_ID_BYTES, type EnvelopeId } from '#contract'
+import { localQueueName } from '../../dev/queue-pull/queues.ts'
 
 export const VALUE_BYTES = 300
 export const PARTITIONS = 3
@@ -46,4 +47,28 @@ export function idOf(n: number, shard: number): EnvelopeId {
   bytes.setUint8(1, n & 0xff)
   bytes.setUint32(8, n)
   return envelopeIdOf(new Uint8Array(bytes.buffer))
+}
+
+const TRICKLE_EVERY_MS = 20
+const TRICKLE_REPORTS = 10
+
+/** A light load for as long as it takes: 50 POSTs a second, the shards in turn. */
+export function startTrickle(options: {
+  topic: string
+  shards: number
+  push(queue: string, body: string): unknown
+}): { end(): void } {
+  const { topic, shards, push } = options
+  const endless = posts({
+    topic,
+    shards,
+    post: TRICKLE_REPORTS,
+    reports: Number.POSITIVE_INFINITY,
+    received: Date.now(),
+  })
+  const timer = setInterval(() => {
+    const { value } = endless.next()
+    if (value) push(localQueueName(value.shard), value.body)
+  }, TRICKLE_EVERY_MS)
+  return { end: () => clearInterval(timer) }
 }

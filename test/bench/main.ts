@@ -3,6 +3,7 @@
  * given; a bench leaves no process and no folder behind, however it ends. Exit code 2: it was called wrongly.
  */
 import process from 'node:process'
+import { benchFailover } from './failover.ts'
 import { readFlags, USAGE } from './flags.ts'
 import { benchRelay } from './relay.ts'
 
@@ -24,7 +25,8 @@ switch (read.status) {
       process.on(signal, () => stop.abort(new Error(`ended by ${signal}`)))
     }
     try {
-      await benchRelay(read.flags, stop.signal)
+      if (read.bench === 'relay') await benchRelay(read.flags, stop.signal)
+      else await benchFailover(read.flags, stop.signal)
     } catch (error) {
       process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
       process.exitCode = stop.signal.aborted ? EXIT_INTERRUPTED : 1

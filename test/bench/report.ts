@@ -26,12 +26,18 @@ const COLUMNS = [
   'cores busy',
 ]
 
-export function conditions(kafka: string, rounds: number, now: Date): string {
+export function machine(kafka: string, now: Date): string {
   const { version } = createRequire(import.meta.url)('kafkajs/package.json') as { version: string }
   const model = cpus()[0]?.model ?? 'unknown'
   return [
     `${now.toISOString().slice(0, 16)}Z; Node ${process.version}, kafkajs ${version}, ${kafka}.`,
-    `Machine: ${cpus().length} × ${model}, shared by the broker, both sides and the stand-ins.`,
+    `Machine: ${cpus().length} × ${model}, shared by the broker, the relays and the stand-ins.`,
+  ].join('\n')
+}
+
+export function conditions(kafka: string, rounds: number, now: Date): string {
+  return [
+    machine(kafka, now),
     `Values of ${VALUE_BYTES} bytes of JSON, no keys, no compression, acks=all, ${PARTITIONS} data partitions.`,
     `Figures are min / **median** / max of ${rounds} rounds, each a fresh process, the first fifth not counted.`,
     'ratio: median rate against plain `sendBatch` of the same batch with as many calls in flight as shards.',
@@ -69,7 +75,7 @@ export function table(results: readonly Result[]): string {
   return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
-function spread(values: readonly number[], digits: number): string {
+export function spread(values: readonly number[], digits: number): string {
   const [min, mid, max] = [Math.min(...values), median(values), Math.max(...values)]
   return `${min.toFixed(digits)} / **${mid.toFixed(digits)}** / ${max.toFixed(digits)}`
 }

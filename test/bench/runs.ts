@@ -1,14 +1,14 @@
 /** One run of a case: a fresh topic, fresh processes, and the proof that every report is there exactly once. */
 import { randomBytes } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { InstanceId, type ShardCount } from '#contract'
 import { findFreePorts } from '../../dev/kafka/ports.ts'
-import { LOCAL_ACCOUNT_ID, LOCAL_QUEUES } from '../../dev/queue-pull/queues.ts'
+import { LOCAL_ACCOUNT_ID } from '../../dev/queue-pull/queues.ts'
 import { readTopic } from '../support/kafka-reader.ts'
 import { forkChild, spawnNode } from './child.ts'
 import type { Figures } from './figures.ts'
 import type { BenchKafka } from './kafka.ts'
 import type { PlainOptions } from './plain-child.ts'
+import { queueIds, RELAY, TOKEN } from './relays.ts'
 import type { Listening, StandInsOptions } from './stand-ins.ts'
 
 export type Case = { shards: ShardCount; batch: number } & (
@@ -30,8 +30,6 @@ const START_DEADLINE_MS = 30_000
 const RUN_DEADLINE_MS = 90_000
 /** The relay gives up after 9 s by itself. */
 const STOP_GRACE_MS = 12_000
-const TOKEN = 'bench-token-of-no-worth'
-const RELAY = fileURLToPath(new URL('../../relay/main.ts', import.meta.url))
 
 export async function run(which: Case, options: RunOptions): Promise<Figures> {
   const { kafka, reports, read } = options
@@ -53,7 +51,7 @@ export async function run(which: Case, options: RunOptions): Promise<Figures> {
     }
     return figures
   } finally {
-    await kafka.deleteTopics(topic, instance)
+    await kafka.deleteTopics(instance, topic)
   }
 }
 
@@ -96,9 +94,7 @@ async function runRelay(
         QUEUE_API_URL: queueUrl,
         QUEUE_API_TOKEN: TOKEN,
         ACCOUNT_ID: LOCAL_ACCOUNT_ID,
-        QUEUE_IDS: LOCAL_QUEUES.slice(0, shards)
-          .map(({ id }) => id)
-          .join(','),
+        ...queueIds(shards),
         WORKER_URL: workerUrl,
         RELAY_TOKEN: TOKEN,
         KAFKA_BROKERS: kafka.brokers.join(','),

@@ -1,17 +1,15 @@
 /**
  * A fresh process with what the relay talks to besides Kafka: the pull API from memory, filled before the relay starts, and a worker that
- * takes every outcome. It measures, because it alone knows when the last outcome is taken; and it refuses, by ending, whatever a relay
- * must not do: an outcome that is not delivered, one that is told twice, two reports at one offset.
+ * takes every outcome and has no other. It measures, because it alone knows when the last outcome is taken; and it refuses, by ending,
+ * whatever a relay must not do: an outcome that is not delivered, one that is told twice, two reports at one offset.
  */
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import process from 'node:process'
-import type { OutcomesRequest, OutcomesResponse, ShardCount } from '#contract'
+import type { EnvelopeId, SettledEnvelope, ShardCount } from '#contract'
 import { createQueuePullServer } from '../../dev/queue-pull/node/memory-server.ts'
 import { localQueueName } from '../../dev/queue-pull/queues.ts'
 import { busyCores, histogramQuantile, machineLoad, readMetrics, type Figures } from './figures.ts'
 import { posts, warmUpOf } from './load.ts'
+import { startStandInWorker } from './stand-in-worker.ts'
 
 export interface StandInsOptions {
   topic: string
@@ -54,41 +52,31 @@ for (const { id, shard, reports: count, body } of posts({
   missing.set(id, count)
 }
 
-const worker = createServer((request, response) => {
-  void readBody(request).then((body) => {
-    const ids = takeOutcomes(JSON.parse(body) as OutcomesRequest)
-    const answer = JSON.stringify({ taken: ids } satisfies OutcomesResponse)
-    response.writeHead(200, { 'content-type': 'application/json' }).end(answer)
+const worker = await startStandInWorker({
+  take(outcomes) {
+    const ids = outcomes.map(takeOutcome)
     if (done >= warmUp) start ??= sample()
-    if (missing.size === 0) return finish()
-  })
+    if (missing.size === 0) void finish()
+    return ids
+  },
+  // An outcome that was taken is there for ever.
+  isFound: (id) => !missing.has(id),
 })
-worker.listen(0, '127.0.0.1')
-await once(worker, 'listening')
-const { port } = worker.address() as AddressInfo
-process.send?.({ queueUrl: queue.url, workerUrl: `http://127.0.0.1:${port}` } satisfies Listening)
+process.send?.({ queueUrl: queue.url, workerUrl: worker.url } satisfies Listening)
 
-async function readBody(chunks: AsyncIterable<unknown>): Promise<string> {
-  const parts: Buffer[] = []
-  for await (const chunk of chunks) parts.push(chunk as Buffer)
-  return Buffer.concat(parts).toString()
-}
-
-function takeOutcomes({ outcomes }: OutcomesRequest): OutcomesResponse['taken'] {
-  return outcomes.map(({ id, outcome }) => {
-    let delivered = 0
-    for (const run of outcome.runs) {
-      if (run.length !== 3) throw new Error(`${id} was not delivered: ${run[1]}`)
-      const [count, partition, first] = run
-      delivered += count
-      taken.push({ partition, first: Number(first), count })
-    }
-    const expected = missing.get(id)
-    if (delivered !== expected) throw new Error(`${id}: ${delivered} delivered, not ${expected}`)
-    missing.delete(id)
-    done += delivered
-    return id
-  })
+function takeOutcome({ id, outcome }: SettledEnvelope): EnvelopeId {
+  let delivered = 0
+  for (const run of outcome.runs) {
+    if (run.length !== 3) throw new Error(`${id} was not delivered: ${run[1]}`)
+    const [count, partition, first] = run
+    delivered += count
+    taken.push({ partition, first: Number(first), count })
+  }
+  const expected = missing.get(id)
+  if (delivered !== expected) throw new Error(`${id}: ${delivered} delivered, not ${expected}`)
+  missing.delete(id)
+  done += delivered
+  return id
 }
 
 async function finish(): Promise<void> {

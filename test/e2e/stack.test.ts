@@ -56,18 +56,22 @@ it('Ctrl-C ends all of it, the relay settled first, and a second start finds its
   })
 })
 
-it('a relay that is killed is started again, and dev.json names the new one', async ({
+it('of two relays dev.json names addresses and processes; one that is killed is started again, and named anew', async ({
   expect,
 }) => {
-  const stack = await startStack({ brokers: inject('brokers') })
+  const stack = await startStack({ brokers: inject('brokers'), args: ['--relays', '2'] })
   try {
-    const [killed = 0] = stack.dev.pids.relay
+    const { pids, relays } = stack.dev
+    const [killed = 0, other = 0] = pids.relay
+    expect(new Set([killed, other, 0]).size).toBe(3)
+    expect(new Set(relays.map(({ ops }) => ops)).size).toBe(2)
+    for (const { ops } of relays) expect((await fetch(`${ops}/readyz`)).status).toBe(200)
+
     process.kill(killed, 'SIGKILL')
     await expect
-      .poll(async () => (await stack.devNow()).pids.relay.filter((pid) => pid !== killed), {
-        timeout: 20_000,
-      })
-      .toHaveLength(1)
+      .poll(async () => (await stack.devNow()).pids.relay, { timeout: 20_000 })
+      .toEqual([expect.not.toBeOneOf([killed, other]), other])
+    expect((await stack.devNow()).relays).toEqual(relays)
     const { receipt } = await accept(stack.dev, [{ value: 'after the kill' }])
     expect((await finalReceipt(stack.dev, receipt)).status).toBe('delivered')
   } finally {
@@ -112,7 +116,8 @@ it('a cluster in KAFKA_BROKERS that does not answer is named', async ({ expect }
 })
 
 it.for([
-  [['--relays', '2'], '--relays 2'],
+  [['--relays', '0'], '--relays 0'],
+  [['--relays', '9'], '--relays 9'],
   [['--shards', '3'], '--shards 3'],
   [['--brokers', '2'], '--brokers 2'],
   [['--colour'], '--colour'],

@@ -125,7 +125,14 @@ describe('dead letters', () => {
         },
         { envelope: envelopeOf(2), count: 3, reason: 'envelope_lost' },
       ],
-      raw: [{ messageId: 'm1', body: Buffer.from('{'), problem: 'not JSON' }],
+      raw: [
+        {
+          messageId: 'm1',
+          body: Buffer.from('{'),
+          reason: 'undecodable' as const,
+          problem: 'not JSON',
+        },
+      ],
     })
     expect(delivered.outcomes.map(([id, { runs }]) => [id, runs])).toEqual([
       [idOf(1), [[2, 'attempts_exhausted']]],
@@ -148,7 +155,14 @@ describe('dead letters', () => {
 
   it('of raw messages alone need no outcome', async ({ expect }) => {
     const { send, records } = makeShard()
-    const raw = [{ messageId: 'm1', body: Buffer.from('{'), problem: 'not JSON' }]
+    const raw = [
+      {
+        messageId: 'm1',
+        body: Buffer.from('{'),
+        reason: 'undecodable' as const,
+        problem: 'not JSON',
+      },
+    ]
     expect(await send([], { raw })).toMatchObject({ outcomes: [], blocked: [] })
     expect(records()).toEqual([{ v: 1, batch: [], raw: ['m1'] }])
   })

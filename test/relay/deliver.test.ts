@@ -40,6 +40,7 @@ describe('a transaction', () => {
         [idOf(1), { ...head, digest, runs: [[2, 0, '0']] }],
         [idOf(2), { ...head, runs: [[1, 1, '0']] }],
       ],
+      raw: [],
       blocked: [],
     })
     expect(records()).toEqual([delivered.committed?.record])
@@ -47,7 +48,7 @@ describe('a transaction', () => {
 
   it('is not begun when there is nothing to write', async ({ expect }) => {
     const { send, lane } = makeShard({ topology: new Map([['topic', gone(3)]]) })
-    expect(await send([])).toEqual({ committed: undefined, outcomes: [], blocked: [] })
+    expect(await send([])).toEqual({ committed: undefined, outcomes: [], raw: [], blocked: [] })
     expect((await send([sendable(1)])).committed).toBeUndefined()
     expect(lane.calls.filter((call) => !call.startsWith('topology'))).toEqual([])
   })

@@ -1,6 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { MAX_RETRY_DELAY_SECONDS, MAX_SEND_AGE_MS, QUEUE_RETENTION_MS } from '#contract'
+import {
+  MAX_RETRY_DELAY_SECONDS,
+  MAX_SEND_AGE_MS,
+  STATUS_ROW_MS,
+  QUEUE_RETENTION_MS,
+} from '#contract'
 import {
   decide,
   handBack,
@@ -170,6 +175,19 @@ describe('decide', () => {
     expect(endOf(decide([lost], nothing, moment))).toEqual({ 'lease-2': 'attempts_exhausted' })
   })
 
+  it('of what is older than a status row lives nothing is said: the message is kept as it is', ({
+    expect,
+  }) => {
+    const ancient = itemOf(1, { received: NOW - STATUS_ROW_MS - 1 })
+    const decision = decide([ancient], nothing, moment)
+    expect(decision.batch).toMatchObject({
+      send: [],
+      doomed: [],
+      raw: [{ messageId: ancient.lease.messageId, reason: 'attempts_exhausted' }],
+    })
+    expect(leaseIds(decision.raw)).toEqual(['lease-1'])
+  })
+
   it('a raw message that came twice is dead-lettered once, and both its leases are kept', ({
     expect,
   }) => {
@@ -179,7 +197,12 @@ describe('decide', () => {
       moment,
     )
     expect(batch.raw).toEqual([
-      { messageId: 'message-1', body: Buffer.from('{'), problem: 'not JSON' },
+      {
+        messageId: 'message-1',
+        body: Buffer.from('{'),
+        reason: 'undecodable',
+        problem: 'not JSON',
+      },
     ])
     expect(leaseIds(raw)).toEqual(['lease-1', 'lease-2'])
   })

@@ -1,5 +1,5 @@
-// Reports that a test sends to the demo topic, whatever happens to the relays meanwhile, and the proof that each of them is in Kafka exactly
-// once, where its receipt says.
+// Reports that a test sends to the demo topic, whatever happens to the relays meanwhile, and the proof that each of them is in Kafka
+// exactly once, where its receipt says.
 import { randomBytes } from 'node:crypto'
 import type { DevJson } from '../../dev/dev-json.ts'
 import { finalReceipt, postReports, type ReceiptBody } from './api.ts'

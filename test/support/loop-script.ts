@@ -72,6 +72,7 @@ export async function play(script: Script) {
       return {
         committed: undefined,
         outcomes: [],
+        raw: [],
         blocked: batch.send.map((sendable) => ({
           sendable,
           topic: 'topic',
@@ -82,7 +83,7 @@ export async function play(script: Script) {
     }
     if (end === 'doubt but committed') found.push(record)
     if (end !== 'commits') throw new ScriptedDoubt(end === 'fenced')
-    return { committed: { record, offset: ledgerEnd++ }, outcomes: record.batch, blocked: [] }
+    return { committed: { record, offset: ledgerEnd++ }, outcomes: record.batch, raw: [], blocked: [] }
   }
 
   const deps: ShardDeps = {

@@ -70,7 +70,12 @@ describe('parseLetter', () => {
   })
 
   it('has all that the relay wrote of a message that was no envelope', ({ expect }) => {
-    const raw = { messageId: 'a1', body: Buffer.from([0xff]), problem: 'not JSON' }
+    const raw = {
+      messageId: 'a1',
+      body: Buffer.from([0xff]),
+      reason: 'undecodable' as const,
+      problem: 'not JSON',
+    }
     expect(parseLetter(0, fetched(deadRaw(raw, NOW)))).toEqual({
       position: { partition: 0, offset: 12n },
       failed: NOW,
