@@ -13,6 +13,8 @@ export interface Flags {
   jsonOnly: boolean
   /** A process that dies stays dead. */
   noRestart: boolean
+  /** The relays can be made to fail on purpose. */
+  failpoints: boolean
 }
 
 export type FlagsResult =
@@ -30,6 +32,7 @@ export const USAGE = `npm run dev -- [flags]
   --brokers 1         Kafka brokers: 1 or 3
   --json-only         print what <state>/dev.json says, once, and nothing else
   --no-restart        a process that dies stays dead
+  --failpoints        the relays can be made to fail on purpose (docs/reliability.md)
 
 KAFKA_BROKERS=host:port,… uses that cluster instead of starting one.
 `
@@ -48,6 +51,7 @@ export function readFlags(argv: readonly string[]): FlagsResult {
         brokers: { type: 'string', default: '1' },
         'json-only': { type: 'boolean', default: false },
         'no-restart': { type: 'boolean', default: false },
+        failpoints: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     }))
@@ -96,6 +100,7 @@ export function readFlags(argv: readonly string[]): FlagsResult {
       brokers,
       jsonOnly: values['json-only'],
       noRestart: values['no-restart'],
+      failpoints: values.failpoints,
     },
   }
 }

@@ -10,6 +10,8 @@ export interface RelayOptions {
   /** Of its log file, too. */
   name: string
   restart: boolean
+  /** Failpoints can be armed. */
+  failpoints: boolean
   /** Where it serves its health and metrics. */
   ops: string
   env: Readonly<Record<string, string>>
@@ -26,11 +28,11 @@ export async function startRelay(
   options: RelayOptions,
   onChild: (child: Child) => void,
 ): Promise<string> {
-  const { root, state, name, restart, ops, env, onChange, onDeath } = options
+  const { root, state, name, restart, failpoints, ops, env, onChange, onDeath } = options
   const logFile = join(state, 'logs', `${name}.log`)
   const child = new Child({
     command: process.execPath,
-    args: [join(root, 'relay/main.ts')],
+    args: [join(root, 'relay/main.ts'), ...(failpoints ? ['--failpoints'] : [])],
     env: { ...process.env, KAFKA_BROKERS: undefined, ...env },
     cwd: root,
     logFile,

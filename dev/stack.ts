@@ -149,6 +149,7 @@ class Stack {
           state: this.#state,
           name,
           restart: !of.flags.noRestart,
+          failpoints: of.flags.failpoints,
           ops: `http://127.0.0.1:${opsPort}`,
           env: relayEnv({ ...of, opsPort, name }),
           onChange: () => void this.#writeDevJson(),

@@ -3,7 +3,8 @@
  * crash tests make the process fail right there: be killed, be stopped, or lose its connections. What the names mean, and what each
  * crash must lead to: docs/architecture.md.
  *
- * In production a moment costs one call. A failpoint is armed only by the command line flag `--failpoints`, never by the environment alone.
+ * In production a moment costs one call. A failpoint is armed by `FAILPOINT` or by `POST /failpoints` at the address of the metrics, and
+ * either only when the command line has `--failpoints`.
  */
 
 export const POINTS = [
@@ -66,19 +67,35 @@ export interface FailpointDeps {
   onReached(failpoint: Failpoint): void
 }
 
-/** One armed failpoint, shared by all shards of the process. */
-export function armFailpoint(failpoint: Failpoint, { signal, onReached }: FailpointDeps): Reach {
-  let left = failpoint.nth
-  return (point) => {
-    if (point !== failpoint.point || --left !== 0) return undefined
-    onReached(failpoint)
+/** The failpoint of a process, for all its shards. One at most is armed; what fails is over then. */
+export class Failpoints {
+  readonly #deps: FailpointDeps
+  #armed: Failpoint | undefined
+  #left = 0
+
+  constructor(deps: FailpointDeps, failpoint?: Failpoint) {
+    this.#deps = deps
+    if (failpoint) this.arm(failpoint)
+  }
+
+  /** In place of the one that is armed, if any. The n-th time is counted from now on. */
+  arm(failpoint: Failpoint): void {
+    this.#armed = failpoint
+    this.#left = failpoint.nth
+  }
+
+  readonly reach: Reach = (point) => {
+    const failpoint = this.#armed
+    if (!failpoint || point !== failpoint.point || --this.#left > 0) return undefined
+    this.#armed = undefined
+    this.#deps.onReached(failpoint)
     switch (failpoint.fault) {
       case 'kill':
-        signal('SIGKILL')
+        this.#deps.signal('SIGKILL')
         // The signal takes effect before anything else can run.
         return new Promise(() => {})
       case 'stop':
-        signal('SIGSTOP')
+        this.#deps.signal('SIGSTOP')
         return undefined
       case 'cut':
         return Promise.reject(new CutError(`failpoint ${point}`))

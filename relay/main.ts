@@ -13,7 +13,7 @@ import { Pool } from 'undici'
 import { ledgerTopic } from '#contract'
 import { transactionalId } from '#contract'
 import { readConfig, redacted, type Config } from './config.ts'
-import { armFailpoint, type Reach } from './failpoints.ts'
+import { Failpoints, parseFailpoint, type Reach } from './failpoints.ts'
 import { Fleet } from './fleet.ts'
 import { explain } from './kafka/explain.ts'
 import { Lane } from './kafka/lane.ts'
@@ -83,7 +83,9 @@ async function main(): Promise<void> {
     port: config.OPS_PORT,
     registry: metrics.registry,
     notReady: relay.notReady,
+    ...(allowFailpoints ? { arm: relay.armFailpoint } : {}),
   })
+  if (allowFailpoints) log.warn('Failpoints can be armed: this relay may fail on purpose')
   log.info({ url: ops.url }, 'The relay serves its health and metrics')
 
   try {
@@ -114,12 +116,13 @@ function createRelay(
     sleep,
     ...createWorkerObserver(log, metrics),
   })
-  const armed = config.FAILPOINT
-    ? armFailpoint(config.FAILPOINT, {
-        signal: (name) => process.kill(process.pid, name),
-        onReached: (failpoint) => log.warn(failpoint, 'A failpoint is reached'),
-      })
-    : undefined
+  const failpoints = new Failpoints(
+    {
+      signal: (name) => process.kill(process.pid, name),
+      onReached: (failpoint) => log.warn(failpoint, 'A failpoint is reached'),
+    },
+    config.FAILPOINT,
+  )
 
   const observers = new Map<number, Observer>()
   const fleet: Fleet = new Fleet({
@@ -157,7 +160,7 @@ function createRelay(
   function shardOf(index: number, observe: Observer): Shard {
     const reach: Reach = (point) => {
       observe.point(point)
-      return armed?.(point)
+      return failpoints.reach(point)
     }
     const { INSTANCE_ID: instance, LEASE_MS: leaseMs } = config
     const queueOf = (ids: readonly string[]) =>
@@ -216,6 +219,12 @@ function createRelay(
       if (!ownership.isMember()) return 'not a member of the group of relays'
       const unbooted = [...fleet.owned].filter((shard) => !observers.get(shard)?.isReady())
       return unbooted.length > 0 ? `not booted: shards ${unbooted.join(', ')}` : undefined
+    },
+    /** False for what is no failpoint. */
+    armFailpoint(text: string): boolean {
+      const failpoint = parseFailpoint(text)
+      if (failpoint) failpoints.arm(failpoint)
+      return failpoint !== undefined
     },
     async run(signal: AbortSignal): Promise<void> {
       const member = ownership.start()

@@ -1,6 +1,7 @@
 /** /livez, /readyz and /metrics on one port. Ready: a member of the group, and every owned shard is booted. */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import type { Registry } from 'prom-client'
 
 export interface OpsServer {
@@ -15,6 +16,8 @@ export interface OpsOptions {
   registry: Registry
   /** Why it is not ready, in words; undefined when it is. */
   notReady(): string | undefined
+  /** For crash tests only: arms a failpoint; false when the text names none. Left out: there is no such address. */
+  arm?(text: string): boolean
 }
 
 /** @throws when the port is taken */
@@ -23,11 +26,19 @@ export async function startOpsServer({
   port,
   registry,
   notReady,
+  arm,
 }: OpsOptions): Promise<OpsServer> {
   const server = createServer((request, response) => {
     const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' })
       response.end(request.method === 'HEAD' ? undefined : body)
+    }
+    if (arm && request.method === 'POST' && request.url === '/failpoints') {
+      void text(request).then(
+        (body) => (arm(body) ? answer(204, '') : answer(400, 'this names no failpoint\n')),
+        () => answer(400, 'the body could not be read\n'),
+      )
+      return
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD')
@@ -45,7 +56,7 @@ export async function startOpsServer({
         return
       case '/metrics':
         registry.metrics().then(
-          (text) => answer(200, text, registry.contentType),
+          (metrics) => answer(200, metrics, registry.contentType),
           () => answer(500, 'the metrics could not be collected\n'),
         )
         return

@@ -1,7 +1,7 @@
 import { describe, it } from 'vitest'
 import {
-  armFailpoint,
   CutError,
+  Failpoints,
   FAULTS,
   parseFailpoint,
   POINTS,
@@ -42,11 +42,14 @@ describe('a failpoint in words', () => {
 
 function arm(failpoint: Failpoint) {
   const calls: string[] = []
-  const reach = armFailpoint(failpoint, {
-    signal: (name) => calls.push(name),
-    onReached: ({ point }) => calls.push(`reached ${point}`),
-  })
-  return { calls, reach }
+  const failpoints = new Failpoints(
+    {
+      signal: (name) => void calls.push(name),
+      onReached: ({ point }) => void calls.push(`reached ${point}`),
+    },
+    failpoint,
+  )
+  return { calls, failpoints, reach: failpoints.reach }
 }
 
 describe('an armed failpoint', () => {
@@ -79,5 +82,16 @@ describe('an armed failpoint', () => {
     const { calls, reach } = arm({ point: 'began', fault: 'stop', nth: 1 })
     expect(await reach('began')).toBeUndefined()
     expect(calls).toEqual(['reached began', 'SIGSTOP'])
+  })
+
+  it('takes the place of the one before, and counts anew', async ({ expect }) => {
+    const { calls, failpoints, reach } = arm({ point: 'began', fault: 'cut', nth: 2 })
+    await reach('began')
+    failpoints.arm({ point: 'added', fault: 'stop', nth: 2 })
+    await reach('began')
+    await reach('added')
+    expect(calls).toEqual([])
+    await reach('added')
+    expect(calls).toEqual(['reached added', 'SIGSTOP'])
   })
 })
