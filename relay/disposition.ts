@@ -94,7 +94,7 @@ export function decide(
     else if (expires < leaseNeededUntil) later(item, 'lease_too_short')
     else {
       if (!raw.some((r) => r.messageId === messageId)) {
-        raw.push({ messageId, body, reason, problem })
+        raw.push({ messageId, body: Buffer.from(body), reason, problem })
       }
       decision.raw.push(item)
     }

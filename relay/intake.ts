@@ -205,7 +205,7 @@ export class Intake {
     this.#wake()
   }
 
-  /** Messages that one more pull may bring, by what is buffered and under way; 0: none. */
+  /** Messages that there is room for, by what is buffered and under way; 0: none. */
   #roomForMessages(): number {
     const { maxReports, maxBytes } = this.#limits
     const underWay = [...this.#preparing].reduce((sum, { leases }) => sum + leases, 0)
@@ -219,7 +219,7 @@ export class Intake {
     if (reports <= 0 || bytes <= 0) return 0
     const fitting = Math.min(bytes / this.#messageBytes, reports / this.#messageReports)
     // Never so few that large messages come one by one: a full buffer stops the next pull.
-    return Math.min(Math.max(Math.floor(fitting), FEWEST), FULL_PULL)
+    return Math.max(Math.floor(fitting), FEWEST)
   }
 
   async #run(source: IntakeSource): Promise<void> {
@@ -228,13 +228,16 @@ export class Intake {
     let failures = 0
     let pulls = 1
     while (!signal.aborted) {
-      const limit = this.#roomForMessages()
-      if (this.#holds.size > 0 || limit === 0) {
+      const room = this.#roomForMessages()
+      if (this.#holds.size > 0 || room === 0) {
         await this.#changed.promise
         continue
       }
+      const limit = Math.min(room, FULL_PULL)
       const ends = await Promise.allSettled(
-        Array.from({ length: pulls }, () => this.#pullOnce(source, limit)),
+        Array.from({ length: Math.min(pulls, Math.ceil(room / FULL_PULL)) }, () =>
+          this.#pullOnce(source, limit),
+        ),
       )
       const failed = ends.find((end) => end.status === 'rejected')
       const sizes = ends.map((end) => (end.status === 'fulfilled' ? end.value : 0))

@@ -11,7 +11,8 @@ export interface Lease {
   leaseId: string
   /** The queue's own id of the message. */
   messageId: string
-  body: Buffer
+  /** Text stays text: it is what the envelope is parsed from. */
+  body: string | Buffer
   attempts: number
   /** When the queue took the message, Unix ms. */
   queued: number
@@ -116,7 +117,7 @@ export function createQueueClient({
       return result.messages.map((message): Lease => ({
         leaseId: message.lease_id,
         messageId: message.id,
-        body: Buffer.from(message.body, isPlain(message.metadata) ? 'utf8' : 'base64'),
+        body: isPlain(message.metadata) ? message.body : Buffer.from(message.body, 'base64'),
         attempts: message.attempts,
         queued: message.timestamp_ms,
       }))
