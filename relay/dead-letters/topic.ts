@@ -94,7 +94,7 @@ export async function openTopic(
 /** Partition → broker id of its leader, in order. */
 async function leadersOf(cluster: Cluster, topic: string): Promise<Map<number, number>> {
   const broker = await cluster.brokerPool.findConnectedBroker()
-  const state = (await readTopology(broker, [topic], 0)).get(topic)
+  const state = (await readTopology(broker, [topic], { least: 0 })).get(topic)
   if (state?.status !== 'ok') {
     const code = state?.code ?? Code.UNKNOWN_TOPIC_OR_PARTITION
     if (code === Code.TOPIC_AUTHORIZATION_FAILED) {

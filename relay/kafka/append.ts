@@ -35,10 +35,15 @@ export class AppendError extends Error {
   }
 }
 
+/**
+ * What the records carry as their time: their own; the present, when the broker refuses that as too far from its clock; none, when it
+ * refuses that as well because the relay's own clock is wrong. Arriving with another time beats not arriving.
+ */
+export type Stamp = 'own' | 'now' | 'none'
+
 /** One record batch for one partition. */
 export interface ProduceCall extends Append {
-  /** The broker refused the records' own timestamps. */
-  stampNow: boolean
+  stamp: Stamp
 }
 
 export type ProduceAnswer = { code: 0; baseOffset: bigint } | { code: number; baseOffset?: never }
@@ -61,7 +66,7 @@ const RECORD_OVERHEAD_BYTES = 100
 interface Chunk {
   from: number
   to: number
-  stampNow: boolean
+  stamp: Stamp
 }
 
 interface Lot {
@@ -105,7 +110,7 @@ async function appendToLeader(
       topic: lot.append.topic,
       partition: lot.append.partition,
       messages: lot.append.messages.slice(chunk.from, chunk.to),
-      stampNow: chunk.stampNow,
+      stamp: chunk.stamp,
     }))
     let answers: ProduceAnswer[]
     try {
@@ -133,9 +138,8 @@ function take(lot: Lot, chunk: Chunk, answer: ProduceAnswer | undefined): void {
       blame(lot, chunk, 'invalid_record')
       return
     case Code.INVALID_TIMESTAMP:
-      // The accept time is what a record should carry, but arriving with another time beats not arriving.
-      if (chunk.stampNow) blame(lot, chunk, 'invalid_record')
-      else lot.chunks.unshift({ ...chunk, stampNow: true })
+      if (chunk.stamp === 'none') blame(lot, chunk, 'invalid_record')
+      else lot.chunks.unshift({ ...chunk, stamp: chunk.stamp === 'own' ? 'now' : 'none' })
       return
     case Code.UNKNOWN_TOPIC_OR_PARTITION:
     case Code.TOPIC_AUTHORIZATION_FAILED:
@@ -153,13 +157,13 @@ function take(lot: Lot, chunk: Chunk, answer: ProduceAnswer | undefined): void {
 }
 
 function blame(lot: Lot, chunk: Chunk, reason: 'record_too_large' | 'invalid_record'): void {
-  const { from, to, stampNow } = chunk
+  const { from, to, stamp } = chunk
   if (to - from === 1) {
     lot.results[from] = { status: 'refused', reason }
     return
   }
   const middle = (from + to) >> 1
-  lot.chunks.unshift({ from, to: middle, stampNow }, { from: middle, to, stampNow })
+  lot.chunks.unshift({ from, to: middle, stamp }, { from: middle, to, stamp })
 }
 
 function split(messages: readonly LaneMessage[], maxBytes: number): Chunk[] {
@@ -169,13 +173,13 @@ function split(messages: readonly LaneMessage[], maxBytes: number): Chunk[] {
   for (const [i, message] of messages.entries()) {
     const size = sizeOf(message)
     if (i > from && bytes + size > maxBytes) {
-      chunks.push({ from, to: i, stampNow: false })
+      chunks.push({ from, to: i, stamp: 'own' })
       from = i
       bytes = 0
     }
     bytes += size
   }
-  if (messages.length > from) chunks.push({ from, to: messages.length, stampNow: false })
+  if (messages.length > from) chunks.push({ from, to: messages.length, stamp: 'own' })
   return chunks
 }
 

@@ -34,7 +34,7 @@ import {
 } from './kafkajs.ts'
 import { describeProducers } from './producers.ts'
 import { committedOffset, logStart, readPartition } from './reader.ts'
-import { readTopology, type Topology } from './topology.ts'
+import { readMinInSyncReplicas, readTopology, type Topology } from './topology.ts'
 
 export interface TopicPartition {
   topic: string
@@ -86,11 +86,14 @@ const INIT_RETRY_MS = 10
 const ADD_RETRY_MS = 2
 const INIT_DEADLINE_MS = 30_000
 const TOPOLOGY_MAX_AGE_MS = 1_000
+const CONFIG_MAX_AGE_MS = 60_000
 const PRODUCE_TIMEOUT_MS = 4_000
 const DEFAULT_MAX_BATCH_BYTES = 900_000
 /** A ledger read that brings nothing new for this long is given up, and the boot begun again. */
 const READ_STALL_MS = 15_000
 const MAX_SEQUENCE = 2 ** 31 - 1
+/** org.apache.kafka.common.record.RecordBatch.NO_TIMESTAMP */
+const NO_TIMESTAMP = -1
 /** A close that takes longer is given up: the sockets are dead, and the fence does not depend on it. */
 const CLOSE_DEADLINE_MS = 2_000
 
@@ -116,7 +119,10 @@ export class Lane {
   /** Partitions that no transaction of an earlier epoch hangs in. */
   readonly #checked = new Set<string>()
   #topology: Topology = new Map()
-  #topologyAt = 0
+  #topologyAt = -TOPOLOGY_MAX_AGE_MS
+  /** What each topic asks for itself: a partition with fewer refuses the records, and then the end marker as well. */
+  readonly #minInSyncReplicas = new Map<string, number>()
+  readonly #learned = new Map<string, number>()
   #open = false
 
   private constructor(
@@ -154,18 +160,19 @@ export class Lane {
    * @throws Doubt
    */
   async topology(topics: readonly string[]): Promise<Topology> {
-    const fresh = Date.now() - this.#topologyAt < TOPOLOGY_MAX_AGE_MS
+    const fresh = performance.now() - this.#topologyAt < TOPOLOGY_MAX_AGE_MS
     if (fresh && topics.every((topic) => this.#topology.get(topic)?.status === 'ok')) {
       return this.#topology
     }
     try {
       const broker = await this.cluster.brokerPool.findConnectedBroker()
-      this.#topology = await readTopology(
-        broker,
-        [...topics, this.#options.ledgerTopic],
-        this.#options.minInSyncReplicas,
-      )
-      this.#topologyAt = Date.now()
+      const all = [...topics, this.#options.ledgerTopic]
+      await this.#learnMinInSyncReplicas(broker, all)
+      this.#topology = await readTopology(broker, all, {
+        least: this.#options.minInSyncReplicas,
+        ofTopic: this.#minInSyncReplicas,
+      })
+      this.#topologyAt = performance.now()
       return this.#topology
     } catch (error) {
       throw new Doubt('metadata', error)
@@ -221,7 +228,7 @@ export class Lane {
   async add(partitions: readonly TopicPartition[]): Promise<(TopicPartition & { code: number })[]> {
     const refused: (TopicPartition & { code: number })[] = []
     let rest = [...partitions]
-    const deadline = Date.now() + this.#options.transactionTimeoutMs
+    const deadline = performance.now() + this.#options.transactionTimeoutMs
     try {
       while (rest.length > 0) {
         const codes = await this.#addOnce(rest)
@@ -239,7 +246,7 @@ export class Lane {
         rest = rest.filter((tp) => !names.has(nameOf(tp)))
         if (bad.length > 0) continue
         // The markers of the transaction before are still being written (51); or a 55 that names no culprit.
-        if (Date.now() > deadline) {
+        if (performance.now() > deadline) {
           throw new AnswerError(answers[0]?.code ?? Code.UNKNOWN_TO_KAFKAJS, 'until the deadline')
         }
         await sleep(ADD_RETRY_MS)
@@ -333,6 +340,17 @@ export class Lane {
     await disconnect(this.cluster)
   }
 
+  async #learnMinInSyncReplicas(broker: Broker, topics: readonly string[]): Promise<void> {
+    const now = performance.now()
+    const asked = [...new Set(topics)].filter(
+      (topic) => now - (this.#learned.get(topic) ?? -CONFIG_MAX_AGE_MS) >= CONFIG_MAX_AGE_MS,
+    )
+    if (asked.length === 0) return
+    const found = await readMinInSyncReplicas(broker, asked)
+    for (const topic of asked) this.#learned.set(topic, now)
+    for (const [topic, replicas] of found) this.#minInSyncReplicas.set(topic, replicas)
+  }
+
   /** The request is handed to the socket in the turns that follow the call, before the next round of I/O. */
   async #afterWrite(): Promise<void> {
     await nextRound()
@@ -381,9 +399,7 @@ export class Lane {
         partitions: of.map((call) => ({
           partition: call.partition,
           firstSequence: this.#firstSequence(call),
-          messages: call.stampNow
-            ? call.messages.map((m): LaneMessage => ({ ...m, timestamp }))
-            : call.messages,
+          messages: stamped(call, timestamp),
         })),
       })),
     })
@@ -453,7 +469,7 @@ async function initialise(
   options: LaneOptions,
 ): Promise<{ coordinator: Broker; identity: ProducerIdentity }> {
   const { transactionalId, transactionTimeoutMs } = options
-  const deadline = Date.now() + INIT_DEADLINE_MS
+  const deadline = performance.now() + INIT_DEADLINE_MS
   for (;;) {
     const coordinator = await cluster.findGroupCoordinator({
       groupId: transactionalId,
@@ -472,7 +488,7 @@ async function initialise(
       if (code === Code.NONE) {
         return { coordinator, identity: { transactionalId, producerId, producerEpoch } }
       }
-      if (!INIT_AGAIN.has(code) || Date.now() > deadline) {
+      if (!INIT_AGAIN.has(code) || performance.now() > deadline) {
         throw new AnswerError(code, 'from InitProducerId')
       }
       await sleep(INIT_RETRY_MS)
@@ -488,6 +504,14 @@ async function disconnect(cluster: Cluster): Promise<void> {
     sleep(CLOSE_DEADLINE_MS, undefined, { signal: giveUp.signal }).catch(() => undefined),
   ])
   giveUp.abort()
+}
+
+function stamped({ messages, stamp }: ProduceCall, now: number): LaneMessage[] {
+  if (stamp === 'own') return messages
+  return messages.map((message) => ({
+    ...message,
+    timestamp: stamp === 'now' ? now : NO_TIMESTAMP,
+  }))
 }
 
 function messageOf(error: unknown): string {

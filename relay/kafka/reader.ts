@@ -33,7 +33,7 @@ export async function readPartition(
 ): Promise<bigint> {
   const broker = await leaderOf(cluster, topic, partition)
   let next = from
-  let progressed = Date.now()
+  let progressed = performance.now()
   while (next <= through) {
     const answer = await broker.fetch({
       replicaId: -1,
@@ -58,12 +58,12 @@ export async function readPartition(
     const data = answer.responses[0]?.partitions[0]
     // At the end of what is committed a fetch brings nothing; it must not move the position.
     if (!data || data.messages.length === 0) {
-      if (Date.now() - progressed > stallMs) {
+      if (performance.now() - progressed > stallMs) {
         throw new Error(`${topic}/${partition} stalls at offset ${next}, ${through} was to be read`)
       }
       continue
     }
-    progressed = Date.now()
+    progressed = performance.now()
     const batch = readBatch(topic, next.toString(), data)
     for (const message of batch.messages) if (BigInt(message.offset) <= through) visit(message)
     // What was fetched beyond it was not visited, and counts as not read: a successor may have written it.

@@ -43,7 +43,8 @@ export async function ensureOwnTopics(
     const missing = wanted.filter((topic) => !existing.has(topic))
     if (missing.length > 0) {
       await admin.createTopics({
-        waitForLeaders: true,
+        // It gives up when one broker has not heard of the topic yet; `describe` waits for it.
+        waitForLeaders: false,
         topics: missing.map((topic) => ({
           topic,
           numPartitions: shards,

@@ -25,36 +25,77 @@ interface MetadataAnswer {
       partitionErrorCode: number
       partitionId: number
       leader: number
+      replicas: number[]
       isr: number[]
     }[]
   }[]
 }
 
+export interface InSyncNeeds {
+  /** Of every partition. */
+  least: number
+  /** A topic's own `min.insync.replicas`, where it is known. Kafka asks for no more of a partition than it has replicas. */
+  ofTopic?: ReadonlyMap<string, number>
+}
+
 export async function readTopology(
   broker: Broker,
   topics: readonly string[],
-  minInSyncReplicas: number,
+  needs: InSyncNeeds,
 ): Promise<Topology> {
   // Never with an empty list: that asks for all topics.
   const answer = await raw<MetadataAnswer>(broker, 'Metadata', {
     topics: [...new Set(topics)],
     allowAutoTopicCreation: false,
   })
+  return new Map(answer.topicMetadata.map((topic) => [topic.topic, stateOf(topic, needs)]))
+}
+
+interface ConfigsAnswer {
+  resources: {
+    errorCode: number
+    resourceName: string
+    configEntries: { configName: string; configValue: string }[]
+  }[]
+}
+
+const RESOURCE_TYPE_TOPIC = 2
+const MIN_IN_SYNC_REPLICAS = 'min.insync.replicas'
+
+/** Each topic's own `min.insync.replicas`; left out where the relay may not ask for it. */
+export async function readMinInSyncReplicas(
+  broker: Broker,
+  topics: readonly string[],
+): Promise<Map<string, number>> {
+  const answer = await raw<ConfigsAnswer>(broker, 'DescribeConfigs', {
+    resources: topics.map((name) => ({
+      type: RESOURCE_TYPE_TOPIC,
+      name,
+      configNames: [MIN_IN_SYNC_REPLICAS],
+    })),
+  })
   return new Map(
-    answer.topicMetadata.map((topic) => [topic.topic, stateOf(topic, minInSyncReplicas)]),
+    answer.resources.flatMap(({ errorCode, resourceName, configEntries }) => {
+      const entry = configEntries.find(({ configName }) => configName === MIN_IN_SYNC_REPLICAS)
+      return errorCode === Code.NONE && entry ? [[resourceName, Number(entry.configValue)]] : []
+    }),
   )
 }
 
 function stateOf(
   topic: MetadataAnswer['topicMetadata'][number],
-  minInSyncReplicas: number,
+  { least, ofTopic }: InSyncNeeds,
 ): TopicState {
   const partitions = topic.partitionMetadata
   if (topic.topicErrorCode !== Code.NONE && topic.topicErrorCode !== Code.LEADER_NOT_AVAILABLE) {
     return { status: 'unavailable', code: topic.topicErrorCode }
   }
   if (partitions.length === 0) return { status: 'unavailable', code: Code.LEADER_NOT_AVAILABLE }
-  const writable = partitions.filter((p) => p.leader >= 0 && p.isr.length >= minInSyncReplicas)
+  const own = ofTopic?.get(topic.topic) ?? 0
+  const writable = partitions.filter(
+    ({ leader, isr, replicas }) =>
+      leader >= 0 && isr.length >= Math.max(least, Math.min(own, replicas.length)),
+  )
   return {
     status: 'ok',
     partitions: partitions.length,

@@ -55,6 +55,8 @@ export class QueueError extends Error {
 }
 
 const CALL_TIMEOUT_MS = 15_000
+/** An answer that comes drop by drop is given up after so many times the limit for silence. */
+const WHOLE_CALL = 4
 
 export function createQueueClient({
   pool,
@@ -76,6 +78,7 @@ export function createQueueClient({
         path: `${path}/${name}`,
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         body: JSON.stringify(body),
+        signal: AbortSignal.timeout(timeoutMs * WHOLE_CALL),
         headersTimeout: timeoutMs,
         bodyTimeout: timeoutMs,
       })

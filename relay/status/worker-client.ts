@@ -43,6 +43,8 @@ export interface WorkerClient {
 const Gone = z.object({ type: z.literal('/problems/envelope-not-found') })
 
 const CALL_TIMEOUT_MS = 15_000
+/** An answer that comes drop by drop is given up after so many times the limit for silence. */
+const WHOLE_CALL = 4
 
 export interface WorkerClientOptions {
   pool: Pool
@@ -69,12 +71,16 @@ export function createWorkerClient({
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body }),
-      ...(signal === undefined ? {} : { signal }),
+      signal: AbortSignal.any([
+        AbortSignal.timeout(timeoutMs * WHOLE_CALL),
+        ...(signal ? [signal] : []),
+      ]),
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     })
     const bytes = Buffer.from(await response.body.arrayBuffer())
-    return { status: response.statusCode, bytes }
+    const type = response.headers['content-type']?.toString() ?? ''
+    return { status: response.statusCode, bytes, isJson: type.startsWith('application/json') }
   }
 
   return {
@@ -110,9 +116,12 @@ export function createWorkerClient({
     },
 
     async fetchRecords(claim, signal) {
-      const { status, bytes } = await call('GET', `/internal/envelopes/${claim.object}`, { signal })
+      const { status, bytes, isJson } = await call('GET', `/internal/envelopes/${claim.object}`, {
+        signal,
+      })
       if (status === 404 && isGone(bytes)) return { status: 'lost', problem: 'the object is gone' }
-      if (status !== 200) {
+      // A page of some proxy must not be taken for the object: it would be the last word on the envelope.
+      if (status !== 200 || !isJson) {
         throw new Error(`/internal/envelopes answers ${status}: ${bytes.toString('utf8', 0, 300)}`)
       }
       if (bytes.length !== claim.bytes) {

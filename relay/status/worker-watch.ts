@@ -34,6 +34,8 @@ export function watchWorker(
   const listeners = new Set<(away: boolean) => void>()
   let away = false
   let probing: Promise<void> = Promise.resolve()
+  /** Since the worker last took outcomes: a look-up that is answered does not prove that they are taken. */
+  let failures = 0
 
   function opened(error: unknown): void {
     if (away || stop.signal.aborted) return
@@ -44,8 +46,8 @@ export function watchWorker(
   }
 
   async function probe(): Promise<void> {
-    for (let failures = 1; !stop.signal.aborted; failures++) {
-      await sleep(backoffMs(failures, PROBE, random), stop.signal)
+    while (!stop.signal.aborted) {
+      await sleep(backoffMs(++failures, PROBE, random), stop.signal)
       if (stop.signal.aborted) return
       try {
         await worker.lookUp([envelopeIdOf(randomBytes(ENVELOPE_ID_BYTES))])
@@ -73,6 +75,7 @@ export function watchWorker(
     async postOutcomes(outcomes) {
       const answer = await worker.postOutcomes(outcomes)
       if (answer.failed !== undefined) opened(answer.failed)
+      else if (answer.taken.size > 0) failures = 0
       return answer
     },
     lookUp: (ids, signal) => watched(worker.lookUp(ids, signal), signal),

@@ -49,7 +49,7 @@ function broker({ judge = () => undefined, lose, leaderOf = () => 1 }: Script = 
         underWay.set(leader, (underWay.get(leader) ?? 0) + 1)
         mostUnderWay = Math.max(mostUnderWay, underWay.get(leader) ?? 0)
         requests.push(
-          `${leader}: ${calls.map((c) => `${c.partition}=${textOf(c).join('')}${c.stampNow ? '!' : ''}`).join(' ')}`,
+          `${leader}: ${calls.map((c) => `${c.partition}=${textOf(c).join('')}${{ own: '', now: '!', none: '?' }[c.stamp]}`).join(' ')}`,
         )
         await Promise.resolve()
         underWay.set(leader, (underWay.get(leader) ?? 0) - 1)
@@ -127,7 +127,7 @@ describe('appending', () => {
   it("a refused time stamp is replaced by the broker's time, and only a second refusal blames the record", async ({
     expect,
   }) => {
-    const old = broker({ judge: (c) => (c.stampNow ? undefined : Code.INVALID_TIMESTAMP) })
+    const old = broker({ judge: (c) => (c.stamp === 'now' ? undefined : Code.INVALID_TIMESTAMP) })
     expect((await appendAll([append(0, ['a', 'b'])], old.deps)).map(shortOf)).toEqual([[0, 1]])
     expect(old.requests).toEqual(['1: 0=ab', '1: 0=ab!'])
     const never = broker({ judge: () => Code.INVALID_TIMESTAMP })
@@ -214,7 +214,7 @@ describe('appending', () => {
               const is = (kind: string) => textOf(call).some((v) => v.startsWith(kind))
               const bad = ['large', 'invalid'].find(is)
               if (bad) return codes[bad]
-              return is('untimely') && !call.stampNow ? Code.INVALID_TIMESTAMP : undefined
+              return is('untimely') && call.stamp === 'own' ? Code.INVALID_TIMESTAMP : undefined
             },
           })
           const appends = drawn.map((messages, partition) =>

@@ -83,7 +83,12 @@ export async function play(script: Script) {
     }
     if (end === 'doubt but committed') found.push(record)
     if (end !== 'commits') throw new ScriptedDoubt(end === 'fenced')
-    return { committed: { record, offset: ledgerEnd++ }, outcomes: record.batch, raw: [], blocked: [] }
+    return {
+      committed: { record, offset: ledgerEnd++ },
+      outcomes: record.batch,
+      raw: [],
+      blocked: [],
+    }
   }
 
   const deps: ShardDeps = {

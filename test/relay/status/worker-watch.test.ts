@@ -121,17 +121,23 @@ describe('the watch over the worker', () => {
     expect(calls.at(-1)).toBe('second told false')
   })
 
-  it('opens again, from the quickest pace', async ({ expect }) => {
+  it('opens again ever slower, because a look-up that is answered proves little; outcomes that are taken set the pace back', async ({
+    expect,
+  }) => {
     const { calls, state, watched, wakeUp } = make()
-    for (let i = 0; i < 2; i++) {
-      calls.length = 0
+    const paces: (string | undefined)[] = []
+    const openAndClose = async () => {
       state.away = true
       await watched.lookUp([idOf(1)]).catch(() => undefined)
-      expect(calls.slice(1)).toEqual(AWAY)
+      paces.push(calls.at(-1))
       state.away = false
       await wakeUp()
-      expect(watched.watch.isAway).toBe(false)
     }
+    await openAndClose()
+    await openAndClose()
+    await watched.postOutcomes([[idOf(1), outcomeOf(1)]])
+    await openAndClose()
+    expect(paces).toEqual(['sleep 200', 'sleep 400', 'sleep 200'])
   })
 
   it('stopped, it probes no more and opens no more', async ({ expect }) => {
