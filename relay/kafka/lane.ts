@@ -19,13 +19,14 @@ import {
   type ProduceAnswer,
   type ProduceCall,
 } from './append.ts'
-import { Code, isFenced } from './codes.ts'
+import { Code } from './codes.ts'
 import { compressionCode } from './compression.ts'
+import { AnswerError, Doubt, messageOf, type TopicPartition } from './doubt.ts'
 import { explain } from './explain.ts'
+import { initialise, type ProducerIdentity } from './init.ts'
 import {
   createCluster,
   errorCode,
-  errorName,
   raw,
   type Broker,
   type Cluster,
@@ -35,36 +36,6 @@ import {
 import { describeProducers } from './producers.ts'
 import { committedOffset, logStart, readPartition } from './reader.ts'
 import { readMinInSyncReplicas, readTopology, type Topology } from './topology.ts'
-
-export interface TopicPartition {
-  topic: string
-  partition: number
-}
-
-/** Something happened after which only the ledger can say what is in Kafka. `fenced`: another owner has taken over the shard. */
-export class Doubt extends Error {
-  override readonly name = 'Doubt'
-  readonly step: string
-  readonly fenced: boolean
-  /** The partitions that it came from, when it came from some and not from the coordinator. */
-  readonly partitions: readonly TopicPartition[]
-  constructor(step: string, cause: unknown) {
-    super(`${step}: ${messageOf(cause)}`, { cause })
-    this.step = step
-    this.fenced = isFenced(errorCode(cause))
-    this.partitions = cause instanceof AppendError ? cause.partitions : []
-  }
-}
-
-/** A broker's answer that is an error code and no exception. */
-class AnswerError extends Error {
-  override readonly name = 'AnswerError'
-  readonly code: number
-  constructor(code: number, where: string) {
-    super(`${errorName(code)} (${code}) ${where}`)
-    this.code = code
-  }
-}
 
 export interface LaneOptions {
   kafka: KafkaSettings
@@ -81,10 +52,7 @@ export interface LaneOptions {
   reach?: Reach
 }
 
-const COORDINATOR_TYPE_TRANSACTION = 1
-const INIT_RETRY_MS = 10
 const ADD_RETRY_MS = 2
-const INIT_DEADLINE_MS = 30_000
 const TOPOLOGY_MAX_AGE_MS = 1_000
 const CONFIG_MAX_AGE_MS = 60_000
 const PRODUCE_TIMEOUT_MS = 4_000
@@ -97,11 +65,7 @@ const NO_TIMESTAMP = -1
 /** A close that takes longer is given up: the sockets are dead, and the fence does not depend on it. */
 const CLOSE_DEADLINE_MS = 2_000
 
-interface ProducerIdentity {
-  transactionalId: string
-  producerId: string
-  producerEpoch: number
-}
+export { Doubt, type TopicPartition }
 
 /** What a shard asks of its lane: the public half of `Lane`, so that a model can stand in for Kafka. */
 export type LanePort = Pick<
@@ -456,47 +420,6 @@ const ADD_ANSWERS = new Set<number>([
   Code.CONCURRENT_TRANSACTIONS,
   Code.OPERATION_NOT_ATTEMPTED,
 ])
-/** Nothing was executed: the transaction before is still being ended, or the coordinator is not ready or elsewhere. */
-const INIT_AGAIN = new Set<number>([
-  Code.CONCURRENT_TRANSACTIONS,
-  Code.COORDINATOR_LOAD_IN_PROGRESS,
-  Code.COORDINATOR_NOT_AVAILABLE,
-  Code.NOT_COORDINATOR,
-])
-
-async function initialise(
-  cluster: Cluster,
-  options: LaneOptions,
-): Promise<{ coordinator: Broker; identity: ProducerIdentity }> {
-  const { transactionalId, transactionTimeoutMs } = options
-  const deadline = performance.now() + INIT_DEADLINE_MS
-  for (;;) {
-    const coordinator = await cluster.findGroupCoordinator({
-      groupId: transactionalId,
-      coordinatorType: COORDINATOR_TYPE_TRANSACTION,
-    })
-    for (;;) {
-      const answer = await raw<{ errorCode: number; producerId: string; producerEpoch: number }>(
-        coordinator,
-        'InitProducerId',
-        {
-          transactionalId,
-          transactionTimeout: transactionTimeoutMs,
-        },
-      )
-      const { errorCode: code, producerId, producerEpoch } = answer
-      if (code === Code.NONE) {
-        return { coordinator, identity: { transactionalId, producerId, producerEpoch } }
-      }
-      if (!INIT_AGAIN.has(code) || performance.now() > deadline) {
-        throw new AnswerError(code, 'from InitProducerId')
-      }
-      await sleep(INIT_RETRY_MS)
-      if (code === Code.NOT_COORDINATOR || code === Code.COORDINATOR_NOT_AVAILABLE) break
-    }
-  }
-}
-
 async function disconnect(cluster: Cluster): Promise<void> {
   const giveUp = new AbortController()
   await Promise.race([
@@ -512,10 +435,6 @@ function stamped({ messages, stamp }: ProduceCall, now: number): LaneMessage[] {
     ...message,
     timestamp: stamp === 'now' ? now : NO_TIMESTAMP,
   }))
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function nameOf({ topic, partition }: TopicPartition): string {

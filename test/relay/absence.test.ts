@@ -16,7 +16,7 @@ const brokers = inject('brokers')
 const kafka = { brokers, clientId: 'absence-test' }
 
 const valuesOf = async (shard: Pick<TestShard, 'topic'>) =>
-  (await readTopic({ brokers, topic: shard.topic })).map((r) => r.value?.toString()).sort()
+  (await readTopic({ brokers, topic: shard.topic })).map((r) => r.value?.toString() ?? '').sort()
 
 async function admin<T>(run: (admin: ReturnType<typeof createAdmin>) => Promise<T>): Promise<T> {
   const client = createAdmin(kafka)
@@ -270,7 +270,7 @@ it('a shard with too many untaken outcomes stops pulling, and goes on when they 
 })
 
 function other(envelope: Envelope, digest: string, value: string): Envelope {
-  return { ...envelope, digest, records: [{ value }] } as Envelope
+  return { ...envelope, digest, records: [{ value }] }
 }
 
 async function expectAllKnown(

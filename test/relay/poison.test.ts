@@ -58,11 +58,13 @@ it('of a batch full of poison only the envelopes concerned wait or fail; all oth
   expect(await shard.metric('boots_total')).toBe(1)
   expect(await shard.metric('handed_back_total', { reason: 'unknown_version' })).toBe(1)
   expect(await shard.metric('handed_back_total', { reason: 'blocked' })).toBe(1)
-  const values = (await readTopic({ brokers, topic: shard.topic })).map((r) => r.value?.toString())
+  const values = (await readTopic({ brokers, topic: shard.topic })).map(
+    (r) => r.value?.toString() ?? '',
+  )
   expect(values.sort()).toEqual(['early', 'good 0', 'good 1', 'good 2'])
 
   const letters = await readTopic({ brokers, topic: `edgehub-${shard.instance}-dead-letters` })
-  const byReason = new Map(letters.map((l) => [l.headers['edgehub-reason']?.toString(), l]))
+  const byReason = new Map(letters.map((l) => [l.headers['edgehub-reason']?.toString() ?? '', l]))
   expect([...byReason.keys()].sort()).toEqual([
     'attempts_exhausted',
     'envelope_lost',

@@ -5,6 +5,7 @@ import { deadLetterTopic, InstanceId, ledgerTopic, transactionalId } from '#cont
 import type { KafkaSettings } from '../../../../relay/kafka/kafkajs.ts'
 import { Lane } from '../../../../relay/kafka/lane.ts'
 import { ensureOwnTopics } from '../../../../relay/kafka/topics.ts'
+import { readMinInSyncReplicas } from '../../../../relay/kafka/topology.ts'
 
 export type Step =
   | 'own topics'
@@ -15,6 +16,7 @@ export type Step =
   | 'ledger read'
   | 'target topic'
   | 'open transactions'
+  | 'replicas asked for'
   | 'dead letters'
 
 export interface Work {
@@ -63,6 +65,11 @@ export async function failingStep(work: Work): Promise<{ step: Step; error: Erro
     step = 'open transactions'
     const { unchecked } = await lane.hanging([{ topic, partition: 0 }])
     if (unchecked.length > 0) throw new Error('not authorized to ask what is open there')
+
+    step = 'replicas asked for'
+    const broker = await lane.cluster.brokerPool.findConnectedBroker()
+    const replicas = await readMinInSyncReplicas(broker, [topic])
+    if (!replicas.has(topic)) throw new Error('not authorized to ask what the topic needs')
 
     step = 'dead letters'
     await send(lane, deadLetters, 'letter', ledger)

@@ -29,11 +29,13 @@ const NEEDED_FOR: Record<string, Step> = {
   'Read on --group edgehub-ckafka-abcdefgh-relays': 'group',
   'Write on --topic orders': 'target topic',
   'Read on --topic orders': 'open transactions',
+  'DescribeConfigs on --topic orders': 'replicas asked for',
   'Create on --topic edgehub-ckafka-abcdefgh-': 'own topics',
 }
 const names = Object.keys(NEEDED_FOR)
 const userWithout = (name: string) => `without-${names.indexOf(name)}`
-const instanceWithout = (name: string) => instanceNamed(`without${names.indexOf(name)}`)
+const instanceWithout = (name: string) =>
+  instanceNamed(`lacks${String(names.indexOf(name)).padStart(2, '0')}`)
 const instanceNamed = (name: string) => InstanceId.parse(`ckafka-${name.padEnd(8, '0')}`)
 const ALL = 'with-all'
 const OPERATED = 'without-create'
