@@ -86,7 +86,8 @@ export function createObserver({
       breaker(source, true)
       log.warn({ err: error, source }, 'A pull failed')
     },
-    lookedUp(absent, found) {
+    lookedUp(absent, found, seconds) {
+      metrics.lookUpSeconds.observe(labels, seconds)
       metrics.lookUps.inc({ shard, answer: 'absent' }, absent)
       metrics.lookUps.inc({ shard, answer: 'found' }, found)
     },

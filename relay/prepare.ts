@@ -27,7 +27,9 @@ export interface PrepareDeps {
   /** Aborts what is under way; what it was for waits then. */
   stopping: AbortSignal
   onLookUpFailed(ids: number, error: unknown): void
-  onLookedUp(absent: number, found: number): void
+  onLookedUp(absent: number, found: number, seconds: number): void
+  /** Monotonic, ms. */
+  clock(): number
   onFetchFailed(error: unknown): void
 }
 
@@ -80,7 +82,7 @@ function decode(
 /** `evidence`: the ledger's end, noted in the turn of the asking. */
 async function lookUp(
   ids: readonly EnvelopeId[],
-  { worker, remembered, stopping, onLookUpFailed, onLookedUp }: PrepareDeps,
+  { worker, remembered, stopping, clock, onLookUpFailed, onLookedUp }: PrepareDeps,
 ): Promise<{ found: Set<EnvelopeId>; absent: Set<EnvelopeId>; evidence: bigint }> {
   const found = new Set<EnvelopeId>()
   const absent = new Set<EnvelopeId>()
@@ -89,13 +91,14 @@ async function lookUp(
   const distinct = [...new Set(ids)]
   for (let from = 0; from < distinct.length; from += MAX_LOOKUP_IDS) {
     const part = distinct.slice(from, from + MAX_LOOKUP_IDS)
+    const began = clock()
     try {
       const answer = await worker.lookUp(part, stopping)
       for (const id of answer.found) found.add(id)
       for (const id of answer.absent) absent.add(id)
       const silent = part.length - answer.found.size - answer.absent.size
       if (silent > 0) onLookUpFailed(silent, new Error('a part of the status store is silent'))
-      onLookedUp(answer.absent.size, answer.found.size)
+      onLookedUp(answer.absent.size, answer.found.size, (clock() - began) / 1000)
     } catch (error) {
       onLookUpFailed(part.length, error)
     }

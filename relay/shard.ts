@@ -60,7 +60,7 @@ export interface ShardEvents extends ShardObserver {
   unchecked(partitions: readonly TopicPartition[]): void
   pulled(leases: readonly Lease[], source: SourceName, now: number): void
   pullFailed(error: unknown, source: SourceName): void
-  lookedUp(absent: number, found: number): void
+  lookedUp(absent: number, found: number, seconds: number): void
   lookUpFailed(ids: number, error: unknown): void
   fetchFailed(error: unknown): void
   settled(taken: number, leases: number, seconds: number): void
@@ -123,6 +123,7 @@ export function createShard(
             remembered,
             room: (bytes) => intake.room(bytes),
             stopping: intake.stopping,
+            clock,
             onLookedUp: observe.lookedUp,
             onLookUpFailed: observe.lookUpFailed,
             onFetchFailed: observe.fetchFailed,

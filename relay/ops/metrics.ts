@@ -41,6 +41,7 @@ export function createMetrics() {
 
     // absence
     lookUps: counter('look_ups_total', 'Ids that the status store was asked about, by answer.', 'shard', 'answer'),
+    lookUpSeconds: histogram('look_up_seconds', 'Time of one look-up, in seconds.', SECONDS_BUCKETS, 'shard'),
     remembered: gauge('remembered_envelopes', 'Envelopes of the ledger held in memory.', 'shard'),
     unsettled: gauge('unsettled_envelopes', 'Envelopes in Kafka whose outcome the status store has not taken.', 'shard'),
     known: counter('known_total', 'Messages that came again although their outcome is known; settled again.', 'shard'),

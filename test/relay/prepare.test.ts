@@ -30,6 +30,7 @@ async function run(leases: HeldLease[], world: World = {}) {
     leases,
     {
       stopping: new AbortController().signal,
+      clock: () => 0,
       shard: 0,
       shards: 2,
       remembered: {
