@@ -90,7 +90,7 @@ export function decide(
 
   function keepAsItIs(item: Item, reason: RawMessage['reason'], problem: string): void {
     const { messageId, body, expires } = item.lease
-    if (knowledge.hasRaw(messageId)) decision.done.push(item)
+    if (knowledge.hasRaw(messageId)) decision.done.push(keptAsItIs(item))
     else if (expires < leaseNeededUntil) later(item, 'lease_too_short')
     else {
       if (!raw.some((r) => r.messageId === messageId)) {
@@ -159,6 +159,11 @@ export function decide(
 }
 
 const TOO_OLD = 'older than a status row lives: whether it was delivered is not known any more'
+
+/** For the ack of what was kept as it is. Its records are not cleaned up: another message of the same envelope may need them. */
+export function keptAsItIs(item: Item): Item {
+  return item.kind === 'raw' ? item : { lease: item.lease, kind: 'raw', problem: TOO_OLD }
+}
 
 /** With the delay that its reason asks for. */
 export function handBack(item: Item, reason: HandBackReason): HandBack {

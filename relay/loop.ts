@@ -19,6 +19,7 @@ import type { Delivered } from './deliver.ts'
 import {
   decide,
   handBack,
+  keptAsItIs,
   type HandBack,
   type HandBackReason,
   type Knowledge,
@@ -212,7 +213,7 @@ export function createShardRun(deps: ShardDeps): ShardRun {
           return { error }
         }
         if (delivered.outcomes.length + raw.length > 0) {
-          await settler.submit({ outcomes: delivered.outcomes, leases, done: raw })
+          await settler.submit({ outcomes: delivered.outcomes, leases, done: raw.map(keptAsItIs) })
         }
         const blocked = delivered.blocked.flatMap(
           ({ sendable }) => leases.get(sendable.envelope.id) ?? [],

@@ -186,7 +186,7 @@ function split(messages: readonly LaneMessage[], maxBytes: number): Chunk[] {
 function sizeOf(message: LaneMessage): number {
   let bytes = RECORD_OVERHEAD_BYTES + (message.key?.length ?? 0) + (message.value?.length ?? 0)
   for (const [name, value] of Object.entries(message.headers ?? {})) {
-    bytes += name.length + String(value).length
+    bytes += name.length + value.length
   }
   return bytes
 }

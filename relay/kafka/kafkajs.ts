@@ -15,9 +15,11 @@ import type {
   ISocketFactory,
   Kafka as KafkaClient,
   KafkaConfig,
-  Message,
 } from 'kafkajs'
 import { zstdCodec, ZSTD_CODE, type Codec, type CompressionCode } from './compression.ts'
+import type { BatchCompression, LaneMessage } from './record-batch.ts'
+
+export type { LaneMessage }
 
 const KAFKAJS_VERSION = '2.2.4'
 const require = createRequire(import.meta.url)
@@ -89,17 +91,10 @@ interface FetchedBatch {
   lastOffset(): string
 }
 
-/** What the relay gives a record to kafkajs's encoder as. */
-export interface LaneMessage extends Pick<Message, 'headers'> {
-  key: Buffer | null
-  value: Buffer | null
-  /** Unix ms. */
-  timestamp: number
-}
-
 /** kafkajs's writer and reader of Kafka's primitive types, as far as the relay uses them. `UVarInt` are the compact forms of KIP-482. */
 export interface Encoder {
   writeInt32(n: number): Encoder
+  writeBuffer(bytes: Buffer): Encoder
   writeUVarInt(n: number): Encoder
   writeUVarIntString(text: string): Encoder
   writeUVarIntArray(items: Encoder[], type: 'object'): Encoder
@@ -273,17 +268,32 @@ export function createCluster(settings: KafkaSettings): Cluster {
  * Sends one request and returns the whole decoded answer. kafkajs's own `parse` would throw the first partition's error for all of them;
  * here each partition's code is the caller's to judge. Nothing is retried.
  */
-export async function raw<T>(broker: Broker, api: ApiName, args: unknown): Promise<T> {
+export async function raw<T>(
+  broker: Broker,
+  api: ApiName,
+  args: unknown,
+  /** The request's body, in place of what kafkajs would make of the arguments. */
+  body?: Buffer,
+): Promise<T> {
   const { internals } = loaded
   const { request, response } = broker.lookupRequest(
     internals.apiKeys[api],
     internals.requests[api],
   )(args)
   const pair = {
-    request,
+    request:
+      body === undefined
+        ? request
+        : { ...(request as object), encode: async () => createEncoder().writeBuffer(body) },
     response: { decode: response.decode, parse: async (decoded: unknown) => decoded },
   }
   return (await broker.connectionPool.send(pair)) as T
+}
+
+/** How batches are compressed; undefined when they are not. */
+export function compressionOf(code: CompressionCode): BatchCompression | undefined {
+  const codec = code === 0 ? undefined : loaded.CompressionCodecs[code]?.()
+  return codec && { code, compress: (records) => codec.compress({ buffer: records }) }
 }
 
 /** A request that kafkajs does not have. */

@@ -25,6 +25,7 @@ import { AnswerError, Doubt, messageOf, type TopicPartition } from './doubt.ts'
 import { explain } from './explain.ts'
 import { initialise, type ProducerIdentity } from './init.ts'
 import {
+  compressionOf,
   createCluster,
   errorCode,
   raw,
@@ -33,8 +34,10 @@ import {
   type KafkaSettings,
   type LaneMessage,
 } from './kafkajs.ts'
+import { encodeProduce } from './produce.ts'
 import { describeProducers } from './producers.ts'
 import { committedOffset, logStart, readPartition } from './reader.ts'
+import { encodeBatch } from './record-batch.ts'
 import { readMinInSyncReplicas, readTopology, type Topology } from './topology.ts'
 
 export interface LaneOptions {
@@ -56,6 +59,7 @@ const ADD_RETRY_MS = 2
 const TOPOLOGY_MAX_AGE_MS = 1_000
 const CONFIG_MAX_AGE_MS = 60_000
 const PRODUCE_TIMEOUT_MS = 4_000
+const ACKS_ALL = -1
 const DEFAULT_MAX_BATCH_BYTES = 900_000
 /** A ledger read that brings nothing new for this long is given up, and the boot begun again. */
 const READ_STALL_MS = 15_000
@@ -353,20 +357,27 @@ export class Lane {
   ): Promise<ProduceAnswer[]> {
     const broker = await this.#brokerOf(leader)
     const topics = Map.groupBy(calls, (call) => call.topic)
-    const answer = await raw<ProduceResponse>(broker, 'Produce', {
-      ...this.#identity,
-      acks: -1,
-      timeout: PRODUCE_TIMEOUT_MS,
-      compression: this.#options.kafka.compression ?? compressionCode('none'),
-      topicData: [...topics].map(([topic, of]) => ({
-        topic,
-        partitions: of.map((call) => ({
-          partition: call.partition,
-          firstSequence: this.#firstSequence(call),
-          messages: stamped(call, timestamp),
-        })),
-      })),
+    const compression = compressionOf(this.#options.kafka.compression ?? compressionCode('none'))
+    const batchOf = async (call: ProduceCall) => ({
+      partition: call.partition,
+      batch: await encodeBatch(
+        stamped(call, timestamp),
+        { ...this.#identity, firstSequence: this.#firstSequence(call) },
+        compression,
+      ),
     })
+    const body = encodeProduce({
+      transactionalId: this.#identity.transactionalId,
+      acks: ACKS_ALL,
+      timeoutMs: PRODUCE_TIMEOUT_MS,
+      topics: await Promise.all(
+        [...topics].map(async ([topic, of]) => ({
+          topic,
+          partitions: await Promise.all(of.map(batchOf)),
+        })),
+      ),
+    })
+    const answer = await raw<ProduceResponse>(broker, 'Produce', { topicData: [] }, body)
     const answered = new Map(
       answer.topics.flatMap(({ topicName, partitions }) =>
         partitions.map((p) => [nameOf({ topic: topicName, partition: p.partition }), p]),

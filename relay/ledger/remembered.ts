@@ -184,6 +184,10 @@ export class Remembered {
   forget(inUse: bigint | undefined): void {
     const { keep, clock } = this.#options
     const tooOld = clock() - MAX_KEPT_MS
+    // An ack that failed may have worked: then the message never comes again, and nobody says that it is acked.
+    this.rawAcked(
+      [...this.#leasedRaw].filter((messageId) => (this.#raw.get(messageId)?.at ?? 0) <= tooOld),
+    )
     while (this.#first < this.#firstUntaken) {
       const entry = this.#entries[this.#first]
       if (!entry || (inUse !== undefined && entry.offset >= inUse)) break

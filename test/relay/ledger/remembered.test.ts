@@ -88,6 +88,20 @@ describe('what is remembered', () => {
     expect(remembered.settledLow).toBe(4n)
   })
 
+  it('a raw message of which nobody says that it is acked holds nothing up for more than a day', ({
+    expect,
+  }) => {
+    const { remembered, time } = remember()
+    remembered.add(batch([], ['m1']), 3n, true)
+    time.now = DAY_MS - 1
+    remembered.forget(undefined)
+    expect(remembered.settledLow).toBe(3n)
+    time.now = DAY_MS
+    remembered.forget(undefined)
+    expect(remembered.settledLow).toBe(4n)
+    expect(remembered.hasRaw('m1')).toBe(false)
+  })
+
   it('raw messages are remembered by their queue id, and forgotten with their record', ({
     expect,
   }) => {
