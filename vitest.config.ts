@@ -35,7 +35,7 @@ export default defineConfig({
           name: 'node',
           environment: 'node',
           globalSetup: ['test/support/global-kafka.ts'],
-          include: ['test/{contract,relay,dev,e2e,house}/**/*.test.ts'],
+          include: ['test/{contract,relay,dev,e2e,history,house}/**/*.test.ts'],
           // Suites that start Kafka and workers share two cores: one file at a time, and time to start.
           fileParallelism: false,
           testTimeout: 120_000,

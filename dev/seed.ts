@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import * as z from 'zod'
 import { createAdmin } from '../relay/kafka/kafkajs.ts'
 import { isErrno, writeAtomically } from './files.ts'
+import { createTopics } from './kafka/topics.ts'
 
 const Demo = z.object({
   datahubId: z.string(),
@@ -68,22 +69,18 @@ async function readDemo(path: string): Promise<Demo | undefined> {
 
 /** @throws when the cluster can't be reached */
 async function ensureTopic(brokers: readonly string[]): Promise<void> {
-  const admin = createAdmin({ brokers: [...brokers], clientId: 'edgehub-dev' })
+  const kafka = { brokers: [...brokers], clientId: 'edgehub-dev' }
+  const admin = createAdmin(kafka)
   await admin.connect()
+  let size: number
   try {
     if ((await admin.listTopics()).includes(DEMO_TOPIC)) return
-    const cluster = await admin.describeCluster()
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: [
-        {
-          topic: DEMO_TOPIC,
-          numPartitions: DEMO_PARTITIONS,
-          replicationFactor: Math.min(cluster.brokers.length, 3),
-        },
-      ],
-    })
+    size = (await admin.describeCluster()).brokers.length
   } finally {
     await admin.disconnect()
   }
+  const replicationFactor = Math.min(size, 3)
+  await createTopics(kafka, [
+    { topic: DEMO_TOPIC, numPartitions: DEMO_PARTITIONS, replicationFactor },
+  ])
 }

@@ -1,6 +1,13 @@
 /** The command line of `npm run dead-letters`. Pure: says what is wrong, prints and ends nothing. */
 import { parseArgs } from 'node:util'
 import { DatahubId, FailureReason, FAILURE_REASONS, MAX_WAIT_SECONDS, TopicName } from '#contract'
+import {
+  DEFAULT_STATE,
+  readTime,
+  TIME_FORMS,
+  wholeNumber,
+  withStateFolder,
+} from '../operator/flags.ts'
 import { comparePositions, formatPosition, type Filters, type Position } from './letter.ts'
 
 export type Command =
@@ -16,7 +23,6 @@ export type FlagsResult =
 const DEFAULT_LIMIT = 100
 const MAX_LIMIT = 100_000
 const DEFAULT_WAIT_SECONDS = 10
-const DEFAULT_STATE = '.edgehub'
 
 export const USAGE = `npm run dead-letters -- <command> [flags]
 
@@ -61,7 +67,7 @@ export function readFlags(argv: readonly string[], now: number): FlagsResult {
   let parsed
   try {
     parsed = parseArgs({
-      args: withStateFolder(argv),
+      args: withStateFolder(argv, isOwnWord),
       allowPositionals: true,
       options: {
         reason: { type: 'string' },
@@ -154,26 +160,9 @@ function problemsOfReplay(
     : ['replay --all sends every letter that matches: add --yes to do it, --dry-run to see it']
 }
 
-/** `--dev` may stand alone. The word after it is its folder, unless it is a flag, a command or a position. */
-function withStateFolder(argv: readonly string[]): string[] {
-  const args: string[] = []
-  for (let i = 0; i < argv.length; i++) {
-    const arg = argv[i] ?? ''
-    const next = argv[i + 1]
-    if (arg !== '--dev') args.push(arg)
-    else if (
-      next === undefined ||
-      next.startsWith('-') ||
-      NAMES.some((name) => name === next) ||
-      parsePosition(next)
-    ) {
-      args.push(`--dev=${DEFAULT_STATE}`)
-    } else {
-      args.push(`--dev=${next}`)
-      i++
-    }
-  }
-  return args
+/** A command or a position. */
+function isOwnWord(word: string): boolean {
+  return NAMES.some((name) => name === word) || parsePosition(word) !== undefined
 }
 
 type FilterValues = Partial<Record<(typeof FILTER_FLAGS)[number], string>>
@@ -205,9 +194,7 @@ function readFilters(values: FilterValues, now: number, problems: string[]): Fil
     const time = readTime(text, now)
     if (time !== undefined) filters[name] = time
     else {
-      problems.push(
-        `--${name} ${text}: a time like 2026-09-21, 2026-09-21T10:00:00Z, 90s, 30m, 2h or 3d is needed`,
-      )
+      problems.push(`--${name} ${text}: ${TIME_FORMS} is needed`)
     }
   }
   const { since, until } = filters
@@ -215,17 +202,6 @@ function readFilters(values: FilterValues, now: number, problems: string[]): Fil
     problems.push('--since is after --until')
   }
   return filters
-}
-
-const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-// A time of day without its zone would mean another moment on another machine.
-const ISO = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/
-
-function readTime(text: string, now: number): number | undefined {
-  const ago = /^(\d{1,6})([smhd])$/.exec(text)
-  if (ago) return now - Number(ago[1]) * (UNIT_MS[ago[2] ?? ''] ?? 0)
-  const time = ISO.test(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(time) ? undefined : time
 }
 
 /** `<partition>:<offset>`, each once, in the order given. */
@@ -242,9 +218,4 @@ function readPositions(words: readonly string[], problems: string[]): Position[]
 function parsePosition(text: string): Position | undefined {
   const m = /^(\d{1,9}):(\d{1,18})$/.exec(text)
   return m ? { partition: Number(m[1]), offset: BigInt(m[2] ?? '') } : undefined
-}
-
-function wholeNumber(text: string, min: number, max: number): number | undefined {
-  const n = Number(text)
-  return /^\d+$/.test(text) && n >= min && n <= max ? n : undefined
 }

@@ -2,17 +2,13 @@
  * A record of the dead-letter topic → a letter: what the report was, where it was going, and why it did not get there. Pure and total:
  * whatever stands in the topic becomes a letter, with what is unknown left out. What a letter can't say is not guessed.
  */
-import type { IHeaders } from 'kafkajs'
 import { ID_HEADER } from '#contract'
 import { LETTER_HEADERS } from '../dead-letter.ts'
-import type { FetchedMessage } from '../kafka/kafkajs.ts'
+import { headerText } from '../operator/headers.ts'
+import { isoTime } from '../operator/text.ts'
+import type { FetchedRecord } from '../operator/topic.ts'
 
-/** A fetched record with all that kafkajs decodes of it. */
-export interface FetchedLetter extends FetchedMessage {
-  headers?: IHeaders
-  /** Unix ms, decimal. */
-  timestamp: string
-}
+export type FetchedLetter = FetchedRecord
 
 /** Where a letter is in the dead-letter topic; written `<partition>:<offset>`. */
 export interface Position {
@@ -84,16 +80,6 @@ export function parseLetter(partition: number, record: FetchedLetter): Letter {
   }
 }
 
-/**
- * kafkajs gathers headers in a plain object and makes an array of what is there already, so that a header named like a method of all
- * objects (`toString`, `constructor`) comes as that method and the value.
- */
-function headerText(value: IHeaders[string]): string {
-  const values = (Array.isArray(value) ? value : [value]) as unknown[]
-  const last = values.findLast((v) => Buffer.isBuffer(v) || typeof v === 'string')
-  return last === undefined ? '' : String(last)
-}
-
 function withoutUndefined(object: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined))
 }
@@ -153,10 +139,4 @@ function bytesAs(bytes: Buffer | null, text: string, base64: string): Record<str
   if (bytes === null) return { [text]: null }
   const decoded = textOf(bytes)
   return decoded === undefined ? { [base64]: bytes.toString('base64') } : { [text]: decoded }
-}
-
-/** Total, unlike toISOString: a record that others wrote may have any timestamp. */
-export function isoTime(ms: number): string {
-  const date = new Date(ms)
-  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString()
 }

@@ -2,17 +2,11 @@
  * `list`: the newest letters that match, newest last. The whole topic is read once, and of each letter only what the line shows is kept;
  * with everything to be shown, the chosen letters are read again, a window of them at a time.
  */
+import type { Output } from '../operator/output.ts'
+import { formatRows } from '../operator/text.ts'
 import { comparePositions, matches, sizeOf, toJson, type Filters, type Position } from './letter.ts'
-import { formatRows, listRow, LIST_TITLES, type ListRow } from './text.ts'
+import { listRow, LIST_TITLES, type ListRow } from './text.ts'
 import type { LetterTopic } from './topic.ts'
-
-/** Where the command writes to. */
-export interface Output {
-  /** One piece of the result, to be followed by a line end. Resolves when more may be written. */
-  print(text: string): Promise<void>
-  /** Something beside the result. */
-  note(text: string): void
-}
 
 interface Entry {
   position: Position

@@ -7,10 +7,16 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Pool } from 'undici'
-import { explain } from '../kafka/explain.ts'
+import {
+  EXIT_SETTINGS,
+  EXIT_TROUBLE,
+  EXIT_USAGE,
+  outputTo,
+  sentenceOf,
+} from '../operator/output.ts'
 import { readFlags, USAGE, type Command } from './flags.ts'
 import { formatPosition, toJson } from './letter.ts'
-import { list, type Output } from './list.ts'
+import { list } from './list.ts'
 import { replay } from './replay.ts'
 import type { SendDeps } from './send.ts'
 import {
@@ -21,25 +27,8 @@ import {
 } from './settings.ts'
 import { showLetter } from './text.ts'
 import { openTopic, type LetterTopic } from './topic.ts'
-import { Trouble } from './trouble.ts'
 
-const EXIT_TROUBLE = 1
-const EXIT_USAGE = 2
-const EXIT_SETTINGS = 78
-
-// A reader that has seen enough (`| head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
-})
-const output: Output = {
-  print: (text) =>
-    new Promise((resolve) => {
-      if (process.stdout.write(`${text}\n`)) resolve()
-      else process.stdout.once('drain', resolve)
-    }),
-  note: (text) => process.stderr.write(`${text}\n`),
-}
+const output = outputTo(process, () => process.exit(0))
 process.exitCode = await main()
 
 async function main(): Promise<number> {
@@ -78,20 +67,6 @@ async function main(): Promise<number> {
     output.note(sentenceOf(error))
     return EXIT_TROUBLE
   }
-}
-
-/** A stack only for what is a fault of the program. */
-function sentenceOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const explained = explain(error)
-  if (explained instanceof Error && (explained !== error || isExpected(error))) {
-    return explained.message
-  }
-  return error.stack ?? error.message
-}
-
-function isExpected({ name }: Error): boolean {
-  return name === Trouble.name || name.startsWith('KafkaJS')
 }
 
 async function run(command: Command, settings: Settings): Promise<boolean> {

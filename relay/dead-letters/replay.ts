@@ -4,6 +4,8 @@
  * the worker by its key.
  */
 import type { InstanceId } from '#contract'
+import type { Output } from '../operator/output.ts'
+import { onOneLine } from '../operator/text.ts'
 import {
   formatPosition,
   matches,
@@ -12,10 +14,9 @@ import {
   type Letter,
   type Position,
 } from './letter.ts'
-import type { Output } from './list.ts'
 import { toPost, type ReplayPost } from './post.ts'
 import { send, type SendDeps, type Sent } from './send.ts'
-import { onOneLine, shortKey } from './text.ts'
+import { shortKey } from './text.ts'
 import type { Found, LetterTopic } from './topic.ts'
 import type { Sized } from './windows.ts'
 

@@ -11,6 +11,13 @@ import {
   resolveKafka,
   type ReadFile,
 } from '../kafka/settings.ts'
+import {
+  Origin,
+  presentOf,
+  problemsOf,
+  readStackFile,
+  type SettingsResult,
+} from '../operator/settings.ts'
 
 /** How a replay reaches the worker. */
 export interface WorkerAccess {
@@ -27,17 +34,8 @@ export interface Settings {
   worker?: WorkerAccess
 }
 
-export type SettingsResult =
-  | { status: 'ok'; settings: Settings }
-  | { status: 'invalid'; problems: string[] }
-
 /** Names the command to the brokers, where the relay has its RELAY_ID. */
 const CLIENT = 'dead-letters'
-
-const Origin = z
-  .url({ protocol: /^https?$/ })
-  // Asked also of what is no URL; that has its own message.
-  .refine((url) => (URL.parse(url)?.pathname ?? '/') === '/', 'must be an origin, without a path')
 
 const Reading = z.object({ INSTANCE_ID: InstanceId, ...KafkaEnvironment })
 
@@ -47,7 +45,6 @@ const Sending = z.object({
   EDGEHUB_SECRET_KEY: z.string(),
 })
 
-/** What this command needs of `<state>/dev.json`, which the local stack writes while it runs. */
 const DevJson = z.object({
   kafka: z.string(),
   instanceId: InstanceId,
@@ -60,16 +57,11 @@ const DevJson = z.object({
 export function settingsOfEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   { sends, readFile }: { sends: boolean; readFile: ReadFile },
-): SettingsResult {
-  // An empty variable is how a shell or a container file says "not set".
-  const present = Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (value ? [[name, value]] : [])),
-  )
-  const { variables, problems } = resolveKafka(present, readFile)
+): SettingsResult<Settings> {
+  const { variables, problems } = resolveKafka(presentOf(env), readFile)
   const reading = Reading.safeParse(variables)
   const sending = sends ? Sending.safeParse(variables) : undefined
-  const issues = [...(reading.error?.issues ?? []), ...(sending?.error?.issues ?? [])]
-  problems.unshift(...issues.map((i) => `${i.path.join('.')}: ${i.message}`))
+  problems.unshift(...problemsOf(reading.error), ...problemsOf(sending?.error))
   if (!reading.success || problems.length > 0) return { status: 'invalid', problems }
   const settings = {
     kafka: kafkaSettingsOf({ ...reading.data, RELAY_ID: CLIENT }),
@@ -88,21 +80,10 @@ export function settingsOfEnvironment(
 export function settingsOfStack(
   file: string,
   { sends, readFile }: { sends: boolean; readFile: ReadFile },
-): SettingsResult {
-  let json: unknown
-  try {
-    json = JSON.parse(readFile(file))
-  } catch (error) {
-    const said = error instanceof Error ? error.message : String(error)
-    const problem = `${file} can't be read; it is there while the local stack runs: ${said}`
-    return { status: 'invalid', problems: [problem] }
-  }
-  const parsed = DevJson.safeParse(json)
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((i) => `${file}: ${i.path.join('.')}: ${i.message}`)
-    return { status: 'invalid', problems }
-  }
-  const { kafka, instanceId: instance, api: url, secretId, secretKey } = parsed.data
+): SettingsResult<Settings> {
+  const read = readStackFile(file, DevJson, readFile)
+  if (read.status === 'invalid') return read
+  const { kafka, instanceId: instance, api: url, secretId, secretKey } = read.settings
   return {
     status: 'ok',
     settings: {

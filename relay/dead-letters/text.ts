@@ -1,8 +1,6 @@
-/**
- * Letters as text for people. Pure. A letter's content is whatever a client sent: control characters are written as escapes, so that
- * showing a letter can't drive the terminal. Exact bytes are what `--json` is for.
- */
-import { formatPosition, isoTime, sizeOf, textOf, type Letter } from './letter.ts'
+/** Letters as text for people. Pure. Exact bytes are what `--json` is for. */
+import { harmless, isoTime, onOneLine } from '../operator/text.ts'
+import { formatPosition, sizeOf, textOf, type Letter } from './letter.ts'
 
 const KEY_CHARACTERS = 24
 
@@ -32,20 +30,6 @@ export function listRow(letter: Letter): ListRow {
     key === null ? '-' : shortKey(key),
     String(sizeOf(letter)),
   ].map(onOneLine)
-}
-
-/** Rows with their columns under one another. */
-export function formatRows(rows: readonly ListRow[]): string[] {
-  const widths: number[] = []
-  for (const row of rows) {
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
-  }
-  return rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
 }
 
 export function showLetter(letter: Letter): string {
@@ -91,20 +75,4 @@ export function shortKey(key: Buffer): string {
 function quotedBytes(bytes: Buffer): string {
   const text = textOf(bytes)
   return text === undefined ? `${bytes.toString('base64')} (base64)` : JSON.stringify(text)
-}
-
-/** No control characters but line feed and tab, and none that turn the direction of writing around. */
-export function harmless(text: string): string {
-  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (c) =>
-    c === '\n' || c === '\t' ? c : escaped(c),
-  )
-}
-
-/** Like `harmless`, without line feeds and tabs either. */
-export function onOneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, escaped)
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

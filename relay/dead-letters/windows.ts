@@ -2,17 +2,12 @@
  * How many letters are in memory at once, and what is read for them. Pure. Positions come in an order that is somebody else's; a window
  * is as many of them as fit, and its ranges are what has to be read of the topic to have them all.
  */
+import type { Range } from '../operator/topic.ts'
 import { comparePositions, type Position } from './letter.ts'
 
 /** A position and the size of its letter, where it is known. */
 export interface Sized extends Position {
   bytes?: number
-}
-
-export interface Range {
-  partition: number
-  from: bigint
-  through: bigint
 }
 
 const WINDOW_BYTES = 16_777_216

@@ -15,10 +15,10 @@ import {
   type EnvelopeRecord,
   type Outcome,
 } from '#contract'
+import { createTopics } from '../../dev/kafka/topics.ts'
 import type { Point, Reach } from '../../relay/failpoints.ts'
 import type { SourceName } from '../../relay/item.ts'
 import type { KafkaSettings } from '../../relay/kafka/kafkajs.ts'
-import { createAdmin } from '../../relay/kafka/kafkajs.ts'
 import { Lane } from '../../relay/kafka/lane.ts'
 import { ensureOwnTopics } from '../../relay/kafka/topics.ts'
 import { createObserver } from '../../relay/observer.ts'
@@ -283,26 +283,12 @@ async function createTopic(
   topic: string,
   config: Record<string, string>,
 ): Promise<void> {
-  const admin = createAdmin(kafka)
-  await admin.connect()
-  await admin.createTopics({
-    // It gives up when one broker has not heard of the topic yet.
-    waitForLeaders: false,
-    topics: [
-      {
-        topic,
-        numPartitions: PARTITIONS,
-        replicationFactor: 3,
-        configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
-      },
-    ],
-  })
-  await admin.disconnect()
-  // What one broker does not know yet waits, so a test would see a delay that is none of the shard's.
-  for (const broker of kafka.brokers) {
-    const one = createAdmin({ ...kafka, brokers: [broker] })
-    await one.connect()
-    while (!(await one.listTopics()).includes(topic)) await delay(20)
-    await one.disconnect()
-  }
+  await createTopics(kafka, [
+    {
+      topic,
+      numPartitions: PARTITIONS,
+      replicationFactor: 3,
+      configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+    },
+  ])
 }

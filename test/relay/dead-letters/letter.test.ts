@@ -29,7 +29,7 @@ const LETTER = parseLetter(3, fetched(deadReport(ENVELOPE, RECORD, 4, 'record_to
 
 // As kafkajs decodes what it encoded: header values come back as bytes.
 function fetched({ key, value, headers = {}, timestamp }: LaneMessage): FetchedLetter {
-  const bytes = Object.entries(headers).map(([name, text]) => [name, Buffer.from(String(text))])
+  const bytes = Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])
   return {
     offset: '12',
     key,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, it } from 'vitest'
 import { startKafka, type KafkaCluster } from '../../../dev/kafka/cluster.ts'
+import { createTopics } from '../../../dev/kafka/topics.ts'
 import { createAdmin, type LaneMessage } from '../../../relay/kafka/kafkajs.ts'
 import { Lane } from '../../../relay/kafka/lane.ts'
 
@@ -39,16 +40,13 @@ const text = (value: string): LaneMessage => ({
 })
 
 // The partition of each broker, as long as it is up: there is one replica of each.
-async function createTopics(): Promise<Map<number, number>> {
+async function makeTopics(): Promise<Map<number, number>> {
+  await createTopics(kafka(), [
+    { topic: LEDGER, numPartitions: 1, replicationFactor: 3 },
+    { topic: DATA, numPartitions: 3, replicationFactor: 1 },
+  ])
   const admin = createAdmin(kafka())
   await admin.connect()
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: [
-      { topic: LEDGER, numPartitions: 1, replicationFactor: 3 },
-      { topic: DATA, numPartitions: 3, replicationFactor: 1 },
-    ],
-  })
   const { topics } = await admin.fetchTopicMetadata({ topics: [DATA] })
   await admin.disconnect()
   return new Map(topics[0]?.partitions.map((p) => [p.leader, p.partitionId]))
@@ -65,7 +63,7 @@ async function coordinatorOf(lane: Lane): Promise<number> {
 it('a partition that lost its leader before the end marker of an aborted transaction is not written to again, and no other is held back', async ({
   expect,
 }) => {
-  const partitions = await createTopics()
+  const partitions = await makeTopics()
   const first = await openLane()
   const coordinator = await coordinatorOf(first)
   const victim = [...partitions.keys()].find((node) => node !== coordinator) ?? 0

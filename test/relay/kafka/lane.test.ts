@@ -1,31 +1,25 @@
 import { randomUUID } from 'node:crypto'
 import { inject, it } from 'vitest'
+import { createTopics } from '../../../dev/kafka/topics.ts'
 import type { LaneMessage } from '../../../relay/kafka/kafkajs.ts'
-import { createAdmin } from '../../../relay/kafka/kafkajs.ts'
 import { Lane } from '../../../relay/kafka/lane.ts'
 import { readTopic } from '../../support/kafka-reader.ts'
 
 const kafka = { brokers: inject('brokers'), clientId: 'lane-test' }
 const PARTITIONS = [0, 1, 2]
 
-async function createTopics(
+async function makeTopics(
   ledgerOptions: { maxMessageBytes?: number } = {},
 ): Promise<{ data: string; ledger: string }> {
   const name = randomUUID().slice(0, 8)
   const topics = { data: `lane-${name}`, ledger: `lane-${name}-ledger` }
-  const admin = createAdmin(kafka)
-  await admin.connect()
   const configEntries = ledgerOptions.maxMessageBytes
     ? [{ name: 'max.message.bytes', value: String(ledgerOptions.maxMessageBytes) }]
     : []
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: [
-      { topic: topics.data, numPartitions: PARTITIONS.length, replicationFactor: 3, configEntries },
-      { topic: topics.ledger, numPartitions: 1, replicationFactor: 3 },
-    ],
-  })
-  await admin.disconnect()
+  await createTopics(kafka, [
+    { topic: topics.data, numPartitions: PARTITIONS.length, replicationFactor: 3, configEntries },
+    { topic: topics.ledger, numPartitions: 1, replicationFactor: 3 },
+  ])
   return topics
 }
 
@@ -47,7 +41,7 @@ const text = (value: string): LaneMessage => ({
 it('300 back-to-back transactions over several partitions lose nothing, double nothing and know every offset', async ({
   expect,
 }) => {
-  const { data, ledger } = await createTopics()
+  const { data, ledger } = await makeTopics()
   const lane = await openLane(ledger)
   const expected = new Map<string, string>()
   try {
@@ -92,7 +86,7 @@ it('300 back-to-back transactions over several partitions lose nothing, double n
 it('a successor fences the lane: what the predecessor left open is aborted, and its commit ends in a fenced doubt', async ({
   expect,
 }) => {
-  const { data, ledger } = await createTopics()
+  const { data, ledger } = await makeTopics()
   const first = await openLane(ledger)
   await first.topology([data])
   await first.add([{ topic: data, partition: 0 }])
@@ -118,7 +112,7 @@ it('a successor fences the lane: what the predecessor left open is aborted, and 
 it('a record that is too large for its topic is refused alone; the others of its partition and transaction are stored', async ({
   expect,
 }) => {
-  const { data, ledger } = await createTopics({ maxMessageBytes: 2_000 })
+  const { data, ledger } = await makeTopics({ maxMessageBytes: 2_000 })
   const lane = await openLane(ledger)
   await lane.topology([data])
   await lane.add([
@@ -163,7 +157,7 @@ it('a record that is too large for its topic is refused alone; the others of its
 it('a timestamp that the broker refuses is replaced by the present; the record arrives', async ({
   expect,
 }) => {
-  const { data, ledger } = await createTopics()
+  const { data, ledger } = await makeTopics()
   const lane = await openLane(ledger)
   await lane.topology([data])
   await lane.add([{ topic: data, partition: 2 }])
@@ -185,7 +179,7 @@ it('a timestamp that the broker refuses is replaced by the present; the record a
 })
 
 it('an unknown topic keeps no other partition out of the transaction', async ({ expect }) => {
-  const { data, ledger } = await createTopics()
+  const { data, ledger } = await makeTopics()
   const lane = await openLane(ledger)
   const topology = await lane.topology([data, 'lane-does-not-exist'])
   expect(topology.get('lane-does-not-exist')).toEqual({ status: 'unavailable', code: 3 })

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Admin, ISocketFactory } from 'kafkajs'
 import { onTestFinished } from 'vitest'
+import { createTopics } from '../../../dev/kafka/topics.ts'
 import { createAdmin } from '../../../relay/kafka/kafkajs.ts'
 import { relayGroup } from '../../../relay/ownership/group-id.ts'
 import { createOwnership, type Ownership } from '../../../relay/ownership/group.ts'
@@ -48,10 +49,9 @@ export async function createGroup(brokers: string[]): Promise<Group> {
   const admin = createAdmin({ brokers, clientId: 'ownership-test' })
   await admin.connect()
   onTestFinished(() => admin.disconnect())
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: [{ topic, numPartitions: SHARDS.length, replicationFactor: 3 }],
-  })
+  await createTopics({ brokers, clientId: 'ownership-test' }, [
+    { topic, numPartitions: SHARDS.length, replicationFactor: 3 },
+  ])
 
   const log: Happened[] = []
   let changed = Promise.withResolvers<void>()
