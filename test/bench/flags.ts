@@ -24,9 +24,16 @@ export interface FailoverFlags {
   envelopes: number
 }
 
+export interface LatencyFlags {
+  /** POSTs a second, one measurement each. */
+  rates: number[]
+  seconds: number
+}
+
 export type FlagsResult =
   | { status: 'ok'; bench: 'relay'; flags: RelayFlags }
   | { status: 'ok'; bench: 'failover'; flags: FailoverFlags }
+  | { status: 'ok'; bench: 'latency'; flags: LatencyFlags }
   | { status: 'help' }
   | { status: 'invalid'; problem: string }
 
@@ -52,6 +59,12 @@ whose outcomes nobody has taken.
 
   --runs 10             of each case
   --envelopes 100000    in the ledger of the shard that is booted
+
+latency
+How long from a POST to its MessageIds, on the local stack.
+
+  --rates 20,200        POSTs a second, one measurement each
+  --seconds 10          of each
 
 KAFKA_BROKERS=host:port,… uses that cluster instead of starting a broker.
 `
@@ -85,6 +98,8 @@ export function readFlags(argv: readonly string[]): FlagsResult {
       return readRelayFlags(rest)
     case 'failover':
       return readFailoverFlags(rest)
+    case 'latency':
+      return readLatencyFlags(rest)
     case '':
       return invalid('Which bench?')
     default:
@@ -112,6 +127,28 @@ function readFailoverFlags(args: string[]): FlagsResult {
   if (!runs) return invalid(`--runs ${values.runs}: 1 to 100`)
   if (!envelopes) return invalid(`--envelopes ${values.envelopes}: 1 to 1000000`)
   return { status: 'ok', bench: 'failover', flags: { runs, envelopes } }
+}
+
+function readLatencyFlags(args: string[]): FlagsResult {
+  let values
+  try {
+    ;({ values } = parseArgs({
+      args,
+      options: {
+        rates: { type: 'string', default: '20,200' },
+        seconds: { type: 'string', default: '10' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }))
+  } catch (error) {
+    return invalid(error instanceof Error ? error.message : String(error))
+  }
+  if (values.help) return { status: 'help' }
+  const rates = wholeNumbers(values.rates, 1, 5_000)
+  const [seconds] = wholeNumbers(values.seconds, 1, 600) ?? []
+  if (!rates) return invalid(`--rates ${values.rates}: 1 to 5000, separated by commas`)
+  if (!seconds) return invalid(`--seconds ${values.seconds}: 1 to 600`)
+  return { status: 'ok', bench: 'latency', flags: { rates, seconds } }
 }
 
 function readRelayFlags(args: string[]): FlagsResult {

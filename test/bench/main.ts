@@ -5,6 +5,7 @@
 import process from 'node:process'
 import { benchFailover } from './failover.ts'
 import { readFlags, USAGE } from './flags.ts'
+import { benchLatency } from './latency.ts'
 import { benchRelay } from './relay.ts'
 
 const EXIT_USAGE = 2
@@ -26,7 +27,8 @@ switch (read.status) {
     }
     try {
       if (read.bench === 'relay') await benchRelay(read.flags, stop.signal)
-      else await benchFailover(read.flags, stop.signal)
+      else if (read.bench === 'failover') await benchFailover(read.flags, stop.signal)
+      else await benchLatency(read.flags, stop.signal)
     } catch (error) {
       process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
       process.exitCode = stop.signal.aborted ? EXIT_INTERRUPTED : 1
