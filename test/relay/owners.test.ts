@@ -41,9 +41,10 @@ it('two that both believe to own a shard, for a minute, fence each other ever mo
   expect(new Set(values)).toEqual(new Set(sent.values()))
   for (const shard of [first, second]) {
     const boots = await shard.metric('boots_total')
+    const delivered = await shard.metric('delivered_total')
     expect(boots).toBeGreaterThan(1)
-    // Without giving way it would be hundreds.
-    expect(boots).toBeLessThan(60)
+    // Only a committed batch lets the next boot come without a wait; the others come ever more rarely.
+    expect(boots).toBeLessThan(2 * delivered + 30)
     expect(await shard.metric('fenced_total')).toBeGreaterThan(0)
     expect(await shard.metric('delivered_total')).toBeGreaterThan(0)
   }
