@@ -255,12 +255,8 @@ function takeOutUnavailable(
 }
 
 function placesOf({ placed }: Judged): Set<string> {
-  return new Set(
-    placed.flatMap(({ sendable, places }) => [
-      sendable.envelope.topic,
-      ...places.map(({ append }) => nameOf(append)),
-    ]),
-  )
+  const appends = new Set(placed.flatMap(({ places }) => places.map(({ append }) => append)))
+  return new Set([...appends].flatMap((append) => [append.topic, nameOf(append)]))
 }
 
 const nameOf = ({ topic, partition }: TopicPartition): string => partitionPlace(topic, partition)

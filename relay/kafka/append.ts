@@ -184,7 +184,8 @@ function split(messages: readonly LaneMessage[], maxBytes: number): Chunk[] {
 }
 
 function sizeOf(message: LaneMessage): number {
-  let bytes = RECORD_OVERHEAD_BYTES + (message.key?.length ?? 0) + (message.value?.length ?? 0)
+  const { key, value } = message
+  let bytes = RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + Buffer.byteLength(value ?? '')
   for (const [name, value] of Object.entries(message.headers ?? {})) {
     bytes += name.length + value.length
   }

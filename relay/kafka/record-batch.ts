@@ -8,7 +8,8 @@ import { crc32c } from './crc32c.ts'
 /** One record. */
 export interface LaneMessage {
   key: Buffer | null
-  value: Buffer | null
+  /** Text is written as UTF-8, straight into the batch. */
+  value: string | Buffer | null
   headers?: Readonly<Record<string, string>>
   /** Unix ms; -1: none. */
   timestamp: number
@@ -49,17 +50,17 @@ export async function encodeBatch(
     if (timestamp < first) first = timestamp
     if (timestamp > last) last = timestamp
   }
-  const { sizes, headerSizes, total } = measure(messages, first)
+  const { total, ...measures } = measure(messages, first)
   let batch: Buffer
   if (compression) {
     const records = Buffer.allocUnsafe(total)
-    writeRecords(records, 0, messages, { first, sizes, headerSizes })
+    writeRecords(records, 0, messages, { first, ...measures })
     const compressed = await compression.compress(records)
     batch = Buffer.allocUnsafe(RECORDS_AT + compressed.length)
     compressed.copy(batch, RECORDS_AT)
   } else {
     batch = Buffer.allocUnsafe(RECORDS_AT + total)
-    writeRecords(batch, RECORDS_AT, messages, { first, sizes, headerSizes })
+    writeRecords(batch, RECORDS_AT, messages, { first, ...measures })
   }
   batch.writeBigInt64BE(0n, 0)
   batch.writeInt32BE(batch.length - OFFSET_BYTES - LENGTH_BYTES, OFFSET_BYTES)
@@ -80,21 +81,25 @@ export async function encodeBatch(
 interface Measures {
   /** Bytes of each record, without the length that stands before it. */
   sizes: number[]
+  /** Bytes of each value; -1: null. */
+  valueSizes: number[]
   /** Of each header in order: bytes of its key, bytes of its value. */
   headerSizes: number[]
 }
 
 function measure(messages: readonly LaneMessage[], first: number): Measures & { total: number } {
   const sizes: number[] = []
+  const valueSizes: number[] = []
   const headerSizes: number[] = []
   let total = 0
   for (const [i, { key, value, headers, timestamp }] of messages.entries()) {
+    const valueBytes = sizeOfValue(value)
     let size =
       ATTRIBUTE_BYTES +
       varintSize(timestamp - first) +
       varintSize(i) +
-      bytesSize(key) +
-      bytesSize(value)
+      sized(key?.length ?? -1) +
+      sized(valueBytes)
     let count = 0
     for (const name in headers) {
       const nameBytes = Buffer.byteLength(name)
@@ -105,16 +110,17 @@ function measure(messages: readonly LaneMessage[], first: number): Measures & { 
     }
     size += varintSize(count)
     sizes.push(size)
+    valueSizes.push(valueBytes)
     total += varintSize(size) + size
   }
-  return { sizes, headerSizes, total }
+  return { sizes, valueSizes, headerSizes, total }
 }
 
 function writeRecords(
   out: Buffer,
   from: number,
   messages: readonly LaneMessage[],
-  { first, sizes, headerSizes }: Measures & { first: number },
+  { first, sizes, valueSizes, headerSizes }: Measures & { first: number },
 ): void {
   let at = from
   let h = 0
@@ -123,8 +129,11 @@ function writeRecords(
     out[at++] = 0
     at = writeVarint(out, at, timestamp - first)
     at = writeVarint(out, at, i)
-    at = writeBytes(out, at, key)
-    at = writeBytes(out, at, value)
+    at = writeVarint(out, at, key?.length ?? -1)
+    if (key) at = writeBytes(out, at, key)
+    at = writeVarint(out, at, valueSizes[i] ?? -1)
+    if (typeof value === 'string') at += out.write(value, at)
+    else if (value) at = writeBytes(out, at, value)
     let count = 0
     for (const _ in headers) count++
     at = writeVarint(out, at, count)
@@ -159,13 +168,17 @@ function varintSize(n: number): number {
   return size
 }
 
-function bytesSize(bytes: Buffer | null): number {
-  return bytes === null ? 1 : varintSize(bytes.length) + bytes.length
+/** What a key or value takes with the length before it; -1 bytes: null. */
+function sized(bytes: number): number {
+  return varintSize(bytes) + Math.max(bytes, 0)
 }
 
-function writeBytes(out: Buffer, from: number, bytes: Buffer | null): number {
-  if (bytes === null) return writeVarint(out, from, -1)
-  const at = writeVarint(out, from, bytes.length)
+function sizeOfValue(value: string | Buffer | null): number {
+  if (value === null) return -1
+  return typeof value === 'string' ? Buffer.byteLength(value) : value.length
+}
+
+function writeBytes(out: Buffer, at: number, bytes: Buffer): number {
   out.set(bytes, at)
   return at + bytes.length
 }

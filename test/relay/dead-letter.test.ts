@@ -94,7 +94,7 @@ describe('dead letters', () => {
     const [first, second] = letters()
     expect(first).toEqual({
       key: Buffer.from(keyFor(0)),
-      value: Buffer.from('bad'),
+      value: 'bad',
       headers: {
         h: 'x',
         'edgehub-id': `${idOf(1)}.1`,

@@ -154,7 +154,7 @@ describe('placement', () => {
     expect(appends[0]?.messages).toEqual([
       {
         key: Buffer.from('k'),
-        value: Buffer.from('值 😀\u0000'),
+        value: '值 😀\u0000',
         headers: { traceparent: '00-x', h: 'v', 'edgehub-id': `${envelope.id}.0` },
         timestamp: envelope.received,
       },
