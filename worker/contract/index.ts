@@ -12,6 +12,7 @@ export * from './envelope.ts'
 export * from './outcome.ts'
 export * from './ledger.ts'
 export * from './internal.ts'
+export * from './link.ts'
 
 // numbers and names
 export * from './limits.ts'

@@ -61,3 +61,21 @@ export const LEDGER_RETENTION_MS = 14 * DAY_MS
 
 /** An envelope waits this long for a topic or partition that can't take it; then it is dead-lettered. */
 export const MAX_UNAVAILABLE_MS = DAY_MS
+
+/** Tasks of a deployment. */
+export const MAX_TASKS = 1_000
+
+/** Records in one answer of the relay link. */
+export const MAX_LIST_RECORDS = 1_000
+
+/** Keys, values and headers in one answer of the relay link, decoded; a list ends before it would have more. */
+export const MAX_LIST_BYTES = 4_194_304
+
+/** One frame of the relay link: a full answer in base64, and the JSON around it. */
+export const MAX_LINK_FRAME_BYTES = 8_388_608
+
+/** Questions that a relay takes at once; the rest is refused as `busy`. */
+export const MAX_LINK_QUERIES = 256
+
+/** How long a question may take, ms. */
+export const LINK_QUERY_MS = 10_000

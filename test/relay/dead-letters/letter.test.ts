@@ -12,6 +12,7 @@ import {
 } from '../../../relay/dead-letters/letter.ts'
 import { listRow, showLetter } from '../../../relay/dead-letters/text.ts'
 import type { LaneMessage } from '../../../relay/kafka/kafkajs.ts'
+import { valueBytes } from '../../../relay/kafka/record-batch.ts'
 import { idOf, NOW } from '../../support/items.ts'
 
 const ID = idOf(1)
@@ -28,12 +29,13 @@ const RECORD = { key: 'k1', value: 'größer', headers: { source: 'web' } }
 const LETTER = parseLetter(3, fetched(deadReport(ENVELOPE, RECORD, 4, 'record_too_large', NOW + 5)))
 
 // As kafkajs decodes what it encoded: header values come back as bytes.
-function fetched({ key, value, headers = {}, timestamp }: LaneMessage): FetchedLetter {
+function fetched(message: LaneMessage): FetchedLetter {
+  const { key, headers = {}, timestamp } = message
   const bytes = Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])
   return {
     offset: '12',
     key,
-    value,
+    value: valueBytes(message),
     headers: Object.fromEntries(bytes),
     timestamp: String(timestamp),
   }

@@ -1,6 +1,3 @@
-// Kafka for one transactional id, in memory: the transaction coordinator with its epochs, partitions with open, committed and aborted
-// records, end markers that come later and take offsets, the last stable offset, the check of sequence numbers, the group's offset. What
-// a relay sees of it is a `LanePort`; the ledger is read by the relay's own reader.
 import { deadLetterTopic, ID_HEADER, ledgerTopic } from '#contract'
 import { AppendError, type Append, type AppendResult } from '../../../relay/kafka/append.ts'
 import { Code } from '../../../relay/kafka/codes.ts'
@@ -13,6 +10,10 @@ import {
 } from '../../../relay/kafka/kafkajs.ts'
 import { Doubt, type LanePort, type TopicPartition } from '../../../relay/kafka/lane.ts'
 import { readPartition } from '../../../relay/kafka/reader.ts'
+// Kafka for one transactional id, in memory: the transaction coordinator with its epochs, partitions with open, committed and aborted
+// records, end markers that come later and take offsets, the last stable offset, the check of sequence numbers, the group's offset. What
+// a relay sees of it is a `LanePort`; the ledger is read by the relay's own reader.
+import { valueBytes } from '../../../relay/kafka/record-batch.ts'
 import type { Topology, TopicState } from '../../../relay/kafka/topology.ts'
 import { AGAIN, type Life, type Wire } from './calls.ts'
 
@@ -299,7 +300,10 @@ export class Kafka {
     return of.messages.map((message): AppendResult => {
       if (isTooLarge(of, message)) return { status: 'refused', reason: 'record_too_large' }
       // A number that was used is a repeated request: answered as the first time, and not stored again.
-      const offset = (offsets[next] ??= append(partition, txn, message).offset)
+      const offset = (offsets[next] ??= append(partition, txn, {
+        ...message,
+        value: valueBytes(message),
+      }).offset)
       next++
       return { status: 'stored', offset: BigInt(offset) }
     })

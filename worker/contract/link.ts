@@ -1,0 +1,238 @@
+/**
+ * The relay link: what the worker and a relay say to each other over the WebSocket that the relay opens to `/internal/link`. Frames are
+ * JSON texts. The relay begins with `hello`; the worker answers `welcome` or closes. Then the worker asks, each question with an id and
+ * the time left for it, and the relay answers each id once, in any order. Offsets are decimal texts: they exceed a JSON number.
+ *
+ * Besides, the relay sends the text `ping` when it has been silent for a while; the platform answers `pong` without waking the worker.
+ */
+import * as z from 'zod'
+import { MAX_LIST_RECORDS, MAX_TASKS } from './limits.ts'
+import { InstanceId, TopicName } from './names.ts'
+
+export const LINK_VERSION = 1
+export const LINK_PING = 'ping'
+export const LINK_PONG = 'pong'
+
+/** Close codes of the worker's side (4000 to 4999 are an application's: RFC 6455 section 7.4.2). */
+export const LINK_CLOSE = {
+  /** A frame that is no frame, or comes at the wrong time. */
+  badFrame: 4400,
+  /** The hello names a version that this worker does not speak. */
+  badVersion: 4426,
+  /** The hello names another instance: relay and worker do not belong together. */
+  badInstance: 4421,
+} as const
+
+const Offset = z.string().regex(/^\d{1,19}$/)
+const Partition = z.int().min(0).max(2_147_483_647)
+const Count = z.int().min(0)
+/** Unix ms. */
+const Time = z.int().min(0)
+export const PartitionOffset = z.strictObject({ partition: Partition, offset: Offset })
+export type PartitionOffset = z.infer<typeof PartitionOffset>
+
+const Limit = z.int().min(1).max(MAX_LIST_RECORDS)
+
+/** What the worker may ask. */
+export const LinkQuery = z.union([
+  /** One record with key and value. */
+  z.strictObject({
+    op: z.literal('record'),
+    topic: TopicName,
+    partition: Partition,
+    offset: Offset,
+    /** A record whose key, value and headers have more bytes than this is not sent. */
+    maxBytes: z.int().min(1),
+  }),
+  /** Up to `limit` records of one partition from `offset` on. */
+  z.strictObject({
+    op: z.literal('records_by_offset'),
+    topic: TopicName,
+    partition: Partition,
+    offset: Offset,
+    limit: Limit,
+    /** With keys, values and headers. */
+    values: z.boolean(),
+  }),
+  /** Records with a timestamp of `from` or later, merged by time over the partitions; each partition's own order is kept. */
+  z.strictObject({
+    op: z.literal('records_by_time'),
+    topic: TopicName,
+    from: Time,
+    /** Only this partition. */
+    partition: Partition.optional(),
+    /** Where to go on: the `next` of the answer before. */
+    next: z.array(PartitionOffset).optional(),
+    limit: Limit,
+    /** Whether `limit` counts for each partition or for all of them together. */
+    limitOf: z.enum(['partition', 'all']),
+    values: z.boolean(),
+  }),
+  /** All topics but internal ones, or those of these names that exist. */
+  z.strictObject({ op: z.literal('topics'), names: z.array(TopicName).max(MAX_TASKS).optional() }),
+  /** One topic with all that is known of it. */
+  z.strictObject({ op: z.literal('topic'), topic: TopicName }),
+  z.strictObject({ op: z.literal('cluster') }),
+])
+export type LinkQuery = z.infer<typeof LinkQuery>
+export type LinkOp = LinkQuery['op']
+
+const Header = z.union([
+  z.strictObject({ name: z.string(), value: z.string().nullable() }),
+  z.strictObject({ name: z.string(), base64: z.string() }),
+])
+
+/**
+ * A record as it is in Kafka. Key and value are text where the bytes are UTF-8, else base64; null is Kafka's null. All of them are
+ * absent where the record is listed without its content.
+ */
+export const StoredRecord = z.strictObject({
+  partition: Partition,
+  offset: Offset,
+  /** Unix ms; -1: the record has none. */
+  timestamp: z.int(),
+  /** Bytes of key, value and headers. */
+  bytes: Count,
+  key: z.string().nullable().optional(),
+  keyBase64: z.string().optional(),
+  value: z.string().nullable().optional(),
+  base64: z.string().optional(),
+  headers: z.array(Header).optional(),
+})
+export type StoredRecord = z.infer<typeof StoredRecord>
+
+/** Why there is no record at an offset. */
+export const AbsentReason = z.enum([
+  /** Nothing was written there yet. */
+  'beyond_end',
+  /** Something is written there, and its transaction was still open when the time was over. */
+  'undecided',
+  /** The end marker of a transaction. */
+  'control',
+  /** A record of a transaction that was aborted. */
+  'aborted',
+  /** The log goes on behind it, but it is not there any more. */
+  'compacted',
+  /** Before the log's start: deleted by retention, or by somebody. */
+  'expired',
+  /** It is there, and larger than `maxBytes`. */
+  'too_large',
+])
+export type AbsentReason = z.infer<typeof AbsentReason>
+
+const TopicSummary = z.strictObject({
+  name: TopicName,
+  partitions: Count,
+  /** Replicas of each partition; of its first one, where they differ. */
+  replicas: Count,
+})
+export type TopicSummary = z.infer<typeof TopicSummary>
+
+const TopicDetail = TopicSummary.extend({
+  /** Kafka's own id of the topic, where the cluster gives one. */
+  id: z.string().optional(),
+  partitionStates: z.array(
+    z.strictObject({
+      partition: Partition,
+      /** Broker id; absent: it has no leader now. */
+      leader: z.int().optional(),
+      replicas: Count,
+      inSync: Count,
+      /** The first offset that is there, and the first that is not yet (of what is committed); absent where the leader did not say. */
+      start: Offset.optional(),
+      end: Offset.optional(),
+    }),
+  ),
+  /** By Kafka's names, as texts; absent: the relay may not read them. */
+  config: z.record(z.string(), z.string()).optional(),
+})
+export type TopicDetail = z.infer<typeof TopicDetail>
+
+/** Why a relay could not do what was asked. */
+export const LinkFailure = z.enum([
+  /** It does not exist, or must not be read. */
+  'topic_not_found',
+  'partition_not_found',
+  'not_authorized',
+  /** Kafka did not answer, or answered with an error that may pass. */
+  'kafka_unavailable',
+  'timed_out',
+  /** This relay has as many questions as it takes at once. */
+  'busy',
+])
+export type LinkFailure = z.infer<typeof LinkFailure>
+
+export const LinkAnswer = z.union([
+  z.strictObject({ status: z.literal('record'), record: StoredRecord }),
+  z.strictObject({
+    status: z.literal('absent'),
+    reason: AbsentReason,
+    /** What the partition has, from `start` to before `end`. */
+    start: Offset,
+    end: Offset,
+    /** Of a record that is too large. */
+    bytes: Count.optional(),
+  }),
+  z.strictObject({
+    status: z.literal('records'),
+    records: z.array(StoredRecord),
+    /** Where each partition goes on; absent: everything up to the end was read. */
+    next: z.array(PartitionOffset).optional(),
+  }),
+  z.strictObject({ status: z.literal('topics'), topics: z.array(TopicSummary) }),
+  z.strictObject({ status: z.literal('topic'), topic: TopicDetail }),
+  z.strictObject({ status: z.literal('cluster'), clusterId: z.string(), brokers: Count }),
+  z.strictObject({ status: z.literal('failed'), reason: LinkFailure, problem: z.string() }),
+])
+export type LinkAnswer = z.infer<typeof LinkAnswer>
+
+/** Why a topic can't be a task's target. */
+export const TargetProblem = z.enum(['topic_not_found', 'not_authorized', 'replication_too_low'])
+export type TargetProblem = z.infer<typeof TargetProblem>
+
+/** What a relay found of a target topic. One of which nothing can be said now is left out. */
+export const TargetState = z.union([
+  z.strictObject({
+    topic: TopicName,
+    status: z.literal('fit'),
+    partitions: z.int().min(1),
+    /** Largest record batch of one report that it takes; absent: not known, or the relay compresses. */
+    maxMessageBytes: z.int().min(1).optional(),
+  }),
+  z.strictObject({ topic: TopicName, status: z.literal('unfit'), reason: TargetProblem }),
+])
+export type TargetState = z.infer<typeof TargetState>
+
+const Id = z.int().min(1)
+
+export const RelayFrame = z.union([
+  z.strictObject({
+    type: z.literal('hello'),
+    v: z.int(),
+    instance: InstanceId,
+    /** RELAY_ID, for logs. */
+    relay: z.string().max(100),
+  }),
+  z.strictObject({ type: z.literal('answer'), id: Id, answer: LinkAnswer }),
+  /** All watched topics at first, then those that changed. */
+  z.strictObject({ type: z.literal('targets'), targets: z.array(TargetState).max(MAX_TASKS) }),
+])
+export type RelayFrame = z.infer<typeof RelayFrame>
+
+export const WorkerFrame = z.union([
+  z.strictObject({ type: z.literal('welcome'), v: z.int() }),
+  z.strictObject({
+    type: z.literal('query'),
+    id: Id,
+    /** Time left for the answer, ms. */
+    withinMs: z.int().min(1),
+    query: LinkQuery,
+  }),
+  /** Nobody waits for the answer any more; none is due. */
+  z.strictObject({ type: z.literal('cancel'), id: Id }),
+  /** The target topics to look at from now on: all of them, each time. */
+  z.strictObject({ type: z.literal('watch'), topics: z.array(TopicName).max(MAX_TASKS) }),
+  /** Somebody waits for what is in these shards' queues. */
+  z.strictObject({ type: z.literal('wake'), shards: z.array(z.int().min(0).max(7)).min(1) }),
+])
+export type WorkerFrame = z.infer<typeof WorkerFrame>
