@@ -138,10 +138,10 @@ bool fresh[R] = true;          /* this process has not read the ledger yet */
 byte first[R] = NONE;          /* the deliveries in hand; while one is sent it is the first, otherwise they are in order of size */
 byte second[R] = NONE;
 
-hidden byte spare;
+byte spare = 0;
 
 /* Names for Spin to print: an assertion of one of them fails where it is reached. */
-hidden byte I1 = 0, I2 = 0, I3 = 0, I4 = 0, I5 = 0, REACHED = 0;
+bool I1 = false, I2 = false, I3 = false, I4 = false, I5 = false, REACHED = false;
 
 #define REMEMBERED (knows[me] == UNTAKEN || knows[me] == TAKEN)
 #define SENDING (at[me] >= CHOSEN)

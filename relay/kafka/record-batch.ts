@@ -16,7 +16,7 @@ export interface LaneMessage {
 }
 
 /** The bytes of a value as they are stored. */
-export function valueBytes({ value }: Pick<LaneMessage, 'value'>): Buffer | null {
+export function storedValue({ value }: Pick<LaneMessage, 'value'>): Buffer | null {
   return typeof value === 'string' ? Buffer.from(value) : value
 }
 

@@ -1,7 +1,7 @@
 import type { Append, AppendResult } from '../../relay/kafka/append.ts'
 import type { TopicPartition } from '../../relay/kafka/lane.ts'
 // A lane on no Kafka, for tests of what is built on it.
-import { valueBytes } from '../../relay/kafka/record-batch.ts'
+import { storedValue } from '../../relay/kafka/record-batch.ts'
 import type { Topology } from '../../relay/kafka/topology.ts'
 
 export interface LaneScript {
@@ -107,7 +107,7 @@ export function laneDouble(script: LaneScript = {}) {
         for (const [at, result] of results.entries()) {
           if (append.topic !== ledger?.topic || result.status !== 'stored') continue
           const message = append.messages[at]
-          records.set(result.offset, message ? valueBytes(message) : null)
+          records.set(result.offset, message ? storedValue(message) : null)
         }
       }
       for (const [offset, value] of [...records].sort(([a], [b]) => Number(a - b))) {

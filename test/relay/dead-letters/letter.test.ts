@@ -12,7 +12,7 @@ import {
 } from '../../../relay/dead-letters/letter.ts'
 import { listRow, showLetter } from '../../../relay/dead-letters/text.ts'
 import type { LaneMessage } from '../../../relay/kafka/kafkajs.ts'
-import { valueBytes } from '../../../relay/kafka/record-batch.ts'
+import { storedValue } from '../../../relay/kafka/record-batch.ts'
 import { idOf, NOW } from '../../support/items.ts'
 
 const ID = idOf(1)
@@ -35,7 +35,7 @@ function fetched(message: LaneMessage): FetchedLetter {
   return {
     offset: '12',
     key,
-    value: valueBytes(message),
+    value: storedValue(message),
     headers: Object.fromEntries(bytes),
     timestamp: String(timestamp),
   }

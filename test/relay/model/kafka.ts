@@ -13,7 +13,7 @@ import { readPartition } from '../../../relay/kafka/reader.ts'
 // Kafka for one transactional id, in memory: the transaction coordinator with its epochs, partitions with open, committed and aborted
 // records, end markers that come later and take offsets, the last stable offset, the check of sequence numbers, the group's offset. What
 // a relay sees of it is a `LanePort`; the ledger is read by the relay's own reader.
-import { valueBytes } from '../../../relay/kafka/record-batch.ts'
+import { storedValue } from '../../../relay/kafka/record-batch.ts'
 import type { Topology, TopicState } from '../../../relay/kafka/topology.ts'
 import { AGAIN, type Life, type Wire } from './calls.ts'
 
@@ -302,7 +302,7 @@ export class Kafka {
       // A number that was used is a repeated request: answered as the first time, and not stored again.
       const offset = (offsets[next] ??= append(partition, txn, {
         ...message,
-        value: valueBytes(message),
+        value: storedValue(message),
       }).offset)
       next++
       return { status: 'stored', offset: BigInt(offset) }
