@@ -17,6 +17,7 @@
    - The claim is one step, and so is the reading up to it: what lies below the claim does not change any more.
    - The markers of all partitions of a transaction are written in one step. A partition without leader at that moment, and a record that
      is appended to a partition after its marker, are outside the model; so are brokers that lose what they acknowledged.
+   - Ages as numbers. It is taken for granted that no copy is young enough to be sent any more once the row may be gone.
    - Dead letters. A copy that is too old to be sent stays in the queue here.
    - Progress. The model says what never happens, not that something happens.
 
@@ -39,6 +40,7 @@
      STATUS_EARLY            "an outcome is posted after COMMIT was answered"
    Kafka's own part, to see that the model would notice if it were missing
      NO_FENCE                "EndTxn of an older epoch is refused"
+     OLD_REQUESTS_COUNT      "a request of an older epoch is refused, however late it arrives"
      INIT_BEFORE_MARKERS     "INIT waits until the predecessor's transaction is complete"
    The memory rule, "Absence needs evidence"; in brackets the name in the exhaustive model that the rule was found with
      ASK_WHILE_REMEMBERED    "asked is only for an id that is not remembered"                              [ask while remembered]
@@ -61,7 +63,7 @@
      WITNESS_GONE            the same, the row is gone, and a relay has been told so
      WITNESS_DOUBT           X is committed although the relay that sent it does not know yet
 
-   Sizes: -DE=copies (1), -DR=relays (2), -DHELD=deliveries of X that one relay holds at once (2; or 1) */
+   Sizes: E, copies of the message (1); R, relays (2); HELD, deliveries of X that one relay has in hand at once (2, or 1) */
 
 #ifndef E
 #define E 1
@@ -96,7 +98,11 @@ mtype underway = Nothing;      /* a request of the newest epoch that arrives lat
 #define DECIDED_COPIES (committed + (txn == PrepareCommit -> data : 0))
 
 /* A newer epoch begins. What is under way of the older one is refused from now on. */
+#ifdef OLD_REQUESTS_COUNT
+#define EPOCH(whose) current = whose
+#else
 #define EPOCH(whose) current = whose; underway = Nothing
+#endif
 
 /* ---- Queue and status store ------------------------------------------------------------------------------------------------------- */
 
@@ -132,7 +138,7 @@ bool saved = false;            /* the committed `low` is past X's ledger record 
 #define ABSENT_AFTER 4
 #define ABSENT_UNNOTED 5       /* only of E_NOTED_LATE */
 
-byte at[R] = BOOT;
+byte loop[R] = BOOT;
 byte knows[R] = UNREAD;
 bool fresh[R] = true;          /* this process has not read the ledger yet */
 byte first[R] = NONE;          /* the deliveries in hand; while one is sent it is the first, otherwise they are in order of size */
@@ -144,7 +150,7 @@ byte spare = 0;
 bool I1 = false, I2 = false, I3 = false, I4 = false, I5 = false, REACHED = false;
 
 #define REMEMBERED (knows[me] == UNTAKEN || knows[me] == TAKEN)
-#define SENDING (at[me] >= CHOSEN)
+#define SENDING (loop[me] >= CHOSEN)
 #define IS_ABSENT(d) (d == ABSENT_BEFORE || d == ABSENT_AFTER)
 #define HOLDS_LOW(d) (d == ASKED_BEFORE || d == ABSENT_BEFORE)
 
@@ -195,9 +201,9 @@ bool I1 = false, I2 = false, I3 = false, I4 = false, I5 = false, REACHED = false
 #define MAY_SEND(d) (IS_ABSENT(d) && STILL_UNKNOWN && STILL_TRUE(d) && YOUNG)
 
 #ifdef ACK_EARLY
-#define CHOOSE at[me] = CHOSEN; ACK
+#define CHOOSE loop[me] = CHOSEN; ACK
 #else
-#define CHOOSE at[me] = CHOSEN
+#define CHOOSE loop[me] = CHOSEN
 #endif
 
 /* What a boot reads: X's record, if it is committed and lies at or above where the reading begins. */
@@ -261,28 +267,28 @@ end:
   do
   /* ---- BOOT ---- */
   /* INIT finds an open transaction: Kafka begins to abort it, and says: try again. */
-  :: d_step { at[me] == BOOT && txn == Ongoing ->
+  :: d_step { loop[me] == BOOT && txn == Ongoing ->
        printf("relay %d: INIT, the open transaction is aborted\n", me); txn = PrepareAbort; EPOCH(NOBODY) }
 #ifndef READ_BEFORE_INIT
-  :: d_step { at[me] == BOOT && MAY_INIT ->
-       printf("relay %d: INIT\n", me); EPOCH(me); at[me] = INITED }
+  :: d_step { loop[me] == BOOT && MAY_INIT ->
+       printf("relay %d: INIT\n", me); EPOCH(me); loop[me] = INITED }
   /* The claim is committed, and the ledger read up to it. */
-  :: d_step { at[me] == INITED && current == me ->
+  :: d_step { loop[me] == INITED && current == me ->
        printf("relay %d: claim, and the ledger is read\n", me); READ;
 #ifdef READ_PAST_CLAIM
-       at[me] = CLAIMED }
-  :: d_step { at[me] == CLAIMED ->
+       loop[me] = CLAIMED }
+  :: d_step { loop[me] == CLAIMED ->
        printf("relay %d: what lies behind the claim counts as read\n", me);
        if :: knows[me] == UNREAD && ledger > 0 -> knows[me] = FORGOTTEN :: else fi;
 #endif
-       at[me] = RUN }
+       loop[me] = RUN }
 #else
-  :: d_step { at[me] == BOOT ->
-       printf("relay %d: the ledger is read\n", me); READ; at[me] = INITED }
-  :: d_step { at[me] == INITED && txn == Ongoing ->
+  :: d_step { loop[me] == BOOT ->
+       printf("relay %d: the ledger is read\n", me); READ; loop[me] = INITED }
+  :: d_step { loop[me] == INITED && txn == Ongoing ->
        printf("relay %d: INIT, the open transaction is aborted\n", me); txn = PrepareAbort; EPOCH(NOBODY) }
-  :: d_step { at[me] == INITED && MAY_INIT ->
-       printf("relay %d: INIT\n", me); EPOCH(me); at[me] = RUN }
+  :: d_step { loop[me] == INITED && MAY_INIT ->
+       printf("relay %d: INIT\n", me); EPOCH(me); loop[me] = RUN }
 #endif
 
   /* ---- RUN: pull and look up, ahead of the transactions and through doubts ---- */
@@ -305,63 +311,63 @@ end:
 
   /* ---- SEND ---- */
   /* The decision, in one turn. */
-  :: d_step { at[me] == RUN && MAY_SEND(first[me]) ->
+  :: d_step { loop[me] == RUN && MAY_SEND(first[me]) ->
        printf("relay %d: SEND\n", me); CHOOSE }
 #if HELD == 2
-  :: d_step { at[me] == RUN && MAY_SEND(second[me]) ->
+  :: d_step { loop[me] == RUN && MAY_SEND(second[me]) ->
        printf("relay %d: SEND\n", me); SWAP; CHOOSE }
 #endif
   /* The partitions are added. While an older transaction is not complete Kafka says: try again. */
-  :: d_step { at[me] == CHOSEN && current == me && txn == Empty ->
-       printf("relay %d: ADD\n", me); txn = Ongoing; at[me] = ADDED }
-  :: d_step { at[me] == ADDED && current == me && txn == Ongoing ->
-       printf("relay %d: DATA\n", me); data++; at[me] = WROTE_DATA }
-  :: d_step { at[me] == WROTE_DATA && current == me && txn == Ongoing ->
-       printf("relay %d: LEDGER\n", me); entries++; at[me] = WROTE_LEDGER }
+  :: d_step { loop[me] == CHOSEN && current == me && txn == Empty ->
+       printf("relay %d: ADD\n", me); txn = Ongoing; loop[me] = ADDED }
+  :: d_step { loop[me] == ADDED && current == me && txn == Ongoing ->
+       printf("relay %d: DATA\n", me); data++; loop[me] = WROTE_DATA }
+  :: d_step { loop[me] == WROTE_DATA && current == me && txn == Ongoing ->
+       printf("relay %d: LEDGER\n", me); entries++; loop[me] = WROTE_LEDGER }
 #ifdef COMMIT_UNCHECKED
-  :: d_step { at[me] == WROTE_DATA && current == me && txn == Ongoing ->
-       printf("relay %d: LEDGER is refused, and nobody looks\n", me); at[me] = WROTE_LEDGER }
+  :: d_step { loop[me] == WROTE_DATA && current == me && txn == Ongoing ->
+       printf("relay %d: LEDGER is refused, and nobody looks\n", me); loop[me] = WROTE_LEDGER }
 #endif
 #ifdef STATUS_EARLY
-  :: d_step { at[me] == WROTE_LEDGER && !row ->
+  :: d_step { loop[me] == WROTE_LEDGER && !row ->
        printf("relay %d: the outcome is posted\n", me); row = true }
 #endif
 
   /* ---- COMMIT ---- */
 #ifdef NO_FENCE
-  :: d_step { at[me] == WROTE_LEDGER && txn == Ongoing ->
+  :: d_step { loop[me] == WROTE_LEDGER && txn == Ongoing ->
 #else
-  :: d_step { at[me] == WROTE_LEDGER && current == me && txn == Ongoing ->
+  :: d_step { loop[me] == WROTE_LEDGER && current == me && txn == Ongoing ->
 #endif
        printf("relay %d: END\n", me);
        if :: current != me -> assert(I5) :: else fi;
-       txn = PrepareCommit; at[me] = ENDED }
-  :: d_step { at[me] == ENDED ->
+       txn = PrepareCommit; loop[me] = ENDED }
+  :: d_step { loop[me] == ENDED ->
        printf("relay %d: END is answered, X is remembered\n", me);
        if :: knows[me] == UNREAD || knows[me] == FORGOTTEN -> knows[me] = UNTAKEN :: else fi;
-       at[me] = RUN; first[me] = NONE; ORDER }
+       loop[me] = RUN; first[me] = NONE; ORDER }
 
   /* ---- DOUBT: a request of the transaction is under way, and nobody knows what becomes of it ---- */
-  :: d_step { at[me] >= ADDED && at[me] <= WROTE_LEDGER && current == me && txn == Ongoing && underway == Nothing ->
+  :: d_step { loop[me] >= ADDED && loop[me] <= WROTE_LEDGER && current == me && txn == Ongoing && underway == Nothing ->
        printf("relay %d: a request is late\n", me);
        if
-       :: at[me] == ADDED -> underway = DataAppend
-       :: at[me] == WROTE_DATA -> underway = LedgerAppend
-       :: at[me] == WROTE_LEDGER -> underway = EndTxn
+       :: loop[me] == ADDED -> underway = DataAppend
+       :: loop[me] == WROTE_DATA -> underway = LedgerAppend
+       :: loop[me] == WROTE_LEDGER -> underway = EndTxn
        fi;
 #ifdef REUSE_EPOCH
-       txn = PrepareAbort; at[me] = RUN;
+       txn = PrepareAbort; loop[me] = RUN;
 #else
-       at[me] = BOOT;
+       loop[me] = BOOT;
 #endif
        ORDER }
   /* Any other: refused by the fence, answer lost, time-out, the group took the shard away and gave it back. What is in hand stays. */
-  :: d_step { at[me] != BOOT ->
-       printf("relay %d: doubt\n", me); at[me] = BOOT; ORDER }
+  :: d_step { loop[me] != BOOT ->
+       printf("relay %d: doubt\n", me); loop[me] = BOOT; ORDER }
   /* The process dies, another takes its place. */
-  :: d_step { !fresh[me] || at[me] != BOOT ->
+  :: d_step { !fresh[me] || loop[me] != BOOT ->
        printf("relay %d: crash\n", me);
-       at[me] = BOOT; knows[me] = UNREAD; fresh[me] = true; first[me] = NONE; second[me] = NONE }
+       loop[me] = BOOT; knows[me] = UNREAD; fresh[me] = true; first[me] = NONE; second[me] = NONE }
 
   /* ---- SETTLE: behind the transactions ---- */
 #ifndef NEVER_TAKEN
@@ -436,7 +442,7 @@ end:
   :: d_step { committed == 1 && knows[0] == FORGOTTEN && !row && first[0] == ABSENT_AFTER -> assert(REACHED) }
 #endif
 #ifdef WITNESS_DOUBT
-  :: d_step { committed == 1 && at[0] == BOOT && !fresh[0] && knows[0] == UNREAD && first[0] == ABSENT_BEFORE -> assert(REACHED) }
+  :: d_step { committed == 1 && loop[0] == BOOT && !fresh[0] && knows[0] == UNREAD && first[0] == ABSENT_BEFORE -> assert(REACHED) }
 #endif
   od
 }
