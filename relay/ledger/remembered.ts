@@ -38,7 +38,7 @@ export interface RememberedOptions {
 }
 
 /**
- * Nothing that could be forgotten is kept longer: a status row lives 9 days, and whatever is acked because it is remembered as taken must
+ * Nothing that could be forgotten is kept longer: a status row lives 10 days, and whatever is acked because it is remembered as taken must
  * have one.
  */
 const MAX_KEPT_MS = 24 * 3_600_000

@@ -1,6 +1,6 @@
 /**
  * Which tables a status shard has. A row goes into the table of the UTC day it is written; a table is dropped whole once its last
- * possible row is 9 days old, which costs nothing, where deleting rows one by one would cost as much as writing them. Pure: days and
+ * possible row is 10 days old, which costs nothing, where deleting rows one by one would cost as much as writing them. Pure: days and
  * times in, names and decisions out. Table names are made and read here only.
  */
 import { STATUS_ROW_MS } from '#contract'

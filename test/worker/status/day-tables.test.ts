@@ -26,8 +26,8 @@ describe('day tables', () => {
   it.for([
     ['nothing, when there is nothing', [], 0, []],
     ['nothing on the day itself', [day], 0, []],
-    ['nothing while the last possible row is younger than 9 days', [day], dropTime(day) - 1, []],
-    ['a table whose last possible row is 9 days old', [day], dropTime(day), [day]],
+    ['nothing while the last possible row is younger than 10 days', [day], dropTime(day) - 1, []],
+    ['a table whose last possible row is 10 days old', [day], dropTime(day), [day]],
     [
       'all that are due after a long pause',
       [day + 1, day, day + 2],
@@ -42,7 +42,7 @@ describe('day tables', () => {
     expect(rotation.next).toBe(keep.length > 0 ? dropTime(Math.min(...keep)) : undefined)
   })
 
-  it('keep every row for at least 9 days and none for more than 10', ({ expect }) => {
+  it('keep every row for at least 10 days and none for more than 11', ({ expect }) => {
     for (const written of [day * DAY_MS, (day + 1) * DAY_MS - 1]) {
       const life = dropTime(dayOf(written)) - written
       expect(life).toBeGreaterThan(STATUS_ROW_MS)
