@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Child } from './child.ts'
+import { RELAY_NODE_FLAGS, relayRuntime } from './relay-runtime.ts'
 
 export interface RelayOptions {
   root: string
@@ -32,8 +33,12 @@ export async function startRelay(
   const logFile = join(state, 'logs', `${name}.log`)
   const child = new Child({
     command: process.execPath,
-    args: [join(root, 'relay/main.ts'), ...(failpoints ? ['--failpoints'] : [])],
-    env: { ...process.env, KAFKA_BROKERS: undefined, ...env },
+    args: [
+      ...RELAY_NODE_FLAGS,
+      join(root, 'relay/main.ts'),
+      ...(failpoints ? ['--failpoints'] : []),
+    ],
+    env: { ...process.env, KAFKA_BROKERS: undefined, ...relayRuntime(root), ...env },
     cwd: root,
     logFile,
     restart,

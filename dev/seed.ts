@@ -3,6 +3,7 @@
  * creation, so it is kept in the state folder.
  */
 import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import { createAdmin } from '../relay/kafka/kafkajs.ts'
 import { isErrno, writeAtomically } from './files.ts'
@@ -55,6 +56,37 @@ export async function seedDemo({ path, api, adminToken, brokers }: SeedOptions):
       throw new Error(`POST ${route} answers ${response.status}: ${text}`)
     }
     return JSON.parse(text)
+  }
+}
+
+const ASK_AGAIN_MS = 50
+const CONFIRMED_WITHIN_MS = 30_000
+
+/** Resolves when a relay has found the demo's topic, so that reports are taken. @throws when none does in time */
+export async function demoRuns(
+  { datahubId, topic }: Demo,
+  { api, adminToken }: Pick<SeedOptions, 'api' | 'adminToken'>,
+): Promise<void> {
+  const tasks = z.object({
+    datahubs: z.array(
+      z.object({ datahubId: z.string(), status: z.int(), problem: z.string().optional() }),
+    ),
+  })
+  const deadline = Date.now() + CONFIRMED_WITHIN_MS
+  for (;;) {
+    const response = await fetch(new URL('/v1/datahubs', api), {
+      headers: { authorization: `Bearer ${adminToken}` },
+    })
+    const demo = tasks
+      .parse(await response.json())
+      .datahubs.find((task) => task.datahubId === datahubId)
+    if (demo?.status === 1) return
+    if (Date.now() > deadline) {
+      throw new Error(
+        `no relay says that it can write to the topic ${topic}: ${demo?.problem ?? 'none has looked'}`,
+      )
+    }
+    await delay(ASK_AGAIN_MS)
   }
 }
 

@@ -24,8 +24,8 @@ const Origin = z
 
 const Environment = z
   .object({
-    INSTANCE_ID: InstanceId.describe(
-      'the Kafka cluster that this deployment serves, ckafka-xxxxxxxx',
+    INSTANCE_ID: InstanceId.check(
+      z.describe('the Kafka cluster that this deployment serves, ckafka-xxxxxxxx'),
     ),
     QUEUE_API_URL: Origin.default('https://api.cloudflare.com').describe('origin of the queue API'),
     QUEUE_API_TOKEN: z.string().min(1).describe('Cloudflare API token with Queues read and write'),
@@ -87,6 +87,9 @@ const Environment = z
       .max(10_000_000)
       .default(100_000)
       .describe('a shard with more untaken outcomes pulls nothing'),
+    TARGET_CHECK_MS: Ms(30_000, 1_000, 86_400_000).describe(
+      'between two looks at the topics that tasks write to, ms',
+    ),
     FAILPOINT: z
       .string()
       .optional()

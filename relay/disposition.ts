@@ -6,6 +6,7 @@
  * not. Every item comes out exactly once.
  */
 import {
+  encodeEnvelope,
   MAX_SEND_AGE_MS,
   recordCount,
   STATUS_ROW_MS,
@@ -17,6 +18,7 @@ import type { Batch, Doomed } from './deliver.ts'
 import type { Item, SourceName } from './item.ts'
 import type { Memory } from './ledger/remembered.ts'
 import type { Sendable } from './placement.ts'
+import type { Lease } from './queue/client.ts'
 
 export interface Knowledge {
   look(id: EnvelopeId): Memory | undefined
@@ -88,8 +90,11 @@ export function decide(
   const later = (item: Item, reason: HandBackReason) =>
     decision.handBack.push(handBack(item, reason))
 
-  function keepAsItIs(item: Item, reason: RawMessage['reason'], problem: string): void {
-    const { messageId, body, expires } = item.lease
+  function keepAsItIs(
+    item: Item,
+    { body, reason, problem }: Pick<RawMessage, 'reason' | 'problem'> & { body: Lease['body'] },
+  ): void {
+    const { messageId, expires } = item.lease
     if (knowledge.hasRaw(messageId)) decision.done.push(keptAsItIs(item))
     else if (expires < leaseNeededUntil) later(item, 'lease_too_short')
     else {
@@ -113,7 +118,7 @@ export function decide(
       continue
     }
     if (item.kind === 'raw') {
-      keepAsItIs(item, 'undecodable', item.problem)
+      keepAsItIs(item, { ...item, reason: 'undecodable' })
       continue
     }
     const { envelope } = item
@@ -136,7 +141,8 @@ export function decide(
     }
     if (now - envelope.received > STATUS_ROW_MS) {
       // Its row may have lived and gone: that there is none says nothing, so nothing may be said of it.
-      keepAsItIs(item, 'attempts_exhausted', TOO_OLD)
+      const body = encodeEnvelope(envelope)
+      keepAsItIs(item, { body, reason: 'attempts_exhausted', problem: TOO_OLD })
       continue
     }
     const others = decision.leases.get(envelope.id)
@@ -160,9 +166,10 @@ export function decide(
 
 const TOO_OLD = 'older than a status row lives: whether it was delivered is not known any more'
 
-/** For the ack of what was kept as it is. Its records are not cleaned up: another message of the same envelope may need them. */
+/** For the ack of what was kept as it is, body and all. Its records are not cleaned up: another message of the same envelope may need them. */
 export function keptAsItIs(item: Item): Item {
-  return item.kind === 'raw' ? item : { lease: item.lease, kind: 'raw', problem: TOO_OLD }
+  if (item.kind === 'raw') return item
+  return { lease: item.lease, kind: 'raw', body: '', problem: TOO_OLD }
 }
 
 /** With the delay that its reason asks for. */

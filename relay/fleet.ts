@@ -52,6 +52,11 @@ export class Fleet {
     return new Set(this.#running.keys())
   }
 
+  /** Somebody waits for what is in these shards' queues. Those of other processes are not ours to wake. */
+  wake(shards: readonly number[]): void {
+    for (const index of shards) this.#running.get(index)?.shard.wake()
+  }
+
   /** How far each shard is settled, committed for the next process that takes it over. Never throws. */
   async commit(): Promise<void> {
     const offsets = new Map(

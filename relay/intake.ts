@@ -1,8 +1,8 @@
 /**
  * Pulls ahead of the transactions, within bounds: while one runs, the messages for the next are collected. It has two sources, the
  * shard's queue and that queue's dead-letter queue, and one buffer. It pulls only while nobody holds it back, and only what there is room
- * for. An empty source is asked again ever more rarely; its first message brings it back to the quickest pace. A failing queue API is
- * asked again with back-off, honouring Retry-After.
+ * for. An empty source is asked again ever more rarely; its first message brings it back to the quickest pace, and a wake does so for the
+ * queue. A failing queue API is asked again with back-off, honouring Retry-After.
  *
  * States: held (pulls nothing, keeps its buffer) ↔ pulling … → stopped.
  */
@@ -12,7 +12,7 @@ import {
   neededFrom,
   reportsIn,
   smallest,
-  type HeldLease,
+  type PulledLease,
   type Item,
   type SourceName,
 } from './item.ts'
@@ -38,7 +38,7 @@ export interface IntakeSource {
 export interface IntakeDeps {
   sources: readonly IntakeSource[]
   /** Turns leases into items, and hands each out once. Never throws. */
-  prepare(leases: readonly HeldLease[], emit: (item: Item) => void): Promise<void>
+  prepare(leases: readonly PulledLease[], emit: (item: Item) => void): Promise<void>
   /** The ledger's end as the shard knows it. */
   ledgerEnd(): bigint | undefined
   /** Monotonic, ms. */
@@ -90,7 +90,9 @@ export class Intake {
   #messageReports = 1
   /** Of each pull that is being prepared: the ledger's end when it came. */
   readonly #preparing = new Set<UnderWay>()
-  /** Woken whenever the buffer, the holds or the end changes. */
+  /** Aborts with the next wake; another one takes its place then. */
+  #wakening = new AbortController()
+  /** Resolved whenever the buffer, the holds or the end changes. */
   #changed = Promise.withResolvers<void>()
   #running: Promise<unknown> | undefined
 
@@ -107,8 +109,18 @@ export class Intake {
     this.#holds.delete(why)
     if (this.#holds.size === 0) {
       this.#running ??= Promise.all(this.#deps.sources.map((source) => this.#run(source)))
-      this.#wake()
+      this.#notify()
     }
+  }
+
+  /**
+   * Somebody waits for what is in the queue. Its wait between two empty pulls ends; a pull that is under way, a hold or a wait after a
+   * failure goes on as it is. The dead-letter queue is never urgent.
+   */
+  wake(): void {
+    if (this.#stop.signal.aborted) return
+    this.#wakening.abort()
+    this.#wakening = new AbortController()
   }
 
   /** Aborts when it is stopped: what is only prepared need not be finished then. */
@@ -122,12 +134,12 @@ export class Intake {
 
   /** The next batch: waits until there is at least one item; none only when `signal` aborts. */
   async take(signal: AbortSignal): Promise<Item[]> {
-    const wake = () => this.#wake()
-    signal.addEventListener('abort', wake)
+    const notify = () => this.#notify()
+    signal.addEventListener('abort', notify)
     try {
       while (this.#buffer.length === 0 && !signal.aborted) await this.#changed.promise
     } finally {
-      signal.removeEventListener('abort', wake)
+      signal.removeEventListener('abort', notify)
     }
     if (signal.aborted) return []
     return this.#cut()
@@ -149,7 +161,7 @@ export class Intake {
     this.#reservedBytes += bytes
     return () => {
       this.#reservedBytes -= bytes
-      this.#wake()
+      this.#notify()
     }
   }
 
@@ -164,7 +176,8 @@ export class Intake {
   /** Stops for good and hands out what was pulled and not taken. */
   async stop(): Promise<Item[]> {
     this.#stop.abort()
-    this.#wake()
+    this.#wakening.abort()
+    this.#notify()
     await this.#running
     await Promise.all([...this.#preparing].map(({ done }) => done))
     return this.drain()
@@ -193,7 +206,7 @@ export class Intake {
       this.#bufferedReports -= reportsIn(item)
       this.#bufferedBytes -= bytesOf(item)
     }
-    this.#wake()
+    this.#notify()
     return items
   }
 
@@ -202,7 +215,7 @@ export class Intake {
     this.#messageReports += (reportsIn(item) - this.#messageReports) / AVERAGED_OVER
     this.#bufferedReports += reportsIn(item)
     this.#bufferedBytes += bytesOf(item)
-    this.#wake()
+    this.#notify()
   }
 
   /** Messages that there is room for, by what is buffered and under way; 0: none. */
@@ -234,6 +247,7 @@ export class Intake {
         continue
       }
       const limit = Math.min(room, FULL_PULL)
+      const before = this.#wakeningOf(source)
       const ends = await Promise.allSettled(
         Array.from({ length: Math.min(pulls, Math.ceil(room / FULL_PULL)) }, () =>
           this.#pullOnce(source, limit),
@@ -243,8 +257,9 @@ export class Intake {
       const sizes = ends.map((end) => (end.status === 'fulfilled' ? end.value : 0))
       const pulled = sizes.reduce((a, b) => a + b, 0)
       failures = failed ? failures + 1 : 0
-      if (pulled > 0) idle = 0
-      else if (!failed) idle++
+      // What the wake is about may have come too late for this pull.
+      if (pulled > 0 || before.aborted) idle = 0
+      if (pulled === 0 && !failed) idle++
       pulls = sizes.every((n) => n >= limit) ? Math.min(pulls * 2, this.#limits.maxPulls) : 1
       if (failed) {
         this.#deps.onPullFailed(failed.reason, source.name)
@@ -255,9 +270,16 @@ export class Intake {
         )
       } else if (pulled === 0) {
         const { firstMs, maxMs } = source.idle
-        await this.#deps.sleep(Math.min(firstMs * 2 ** (idle - 1), maxMs), signal)
+        const wakening = this.#wakeningOf(source)
+        await this.#deps.sleep(Math.min(firstMs * 2 ** (idle - 1), maxMs), wakening)
+        if (wakening.aborted) idle = 0
       }
     }
+  }
+
+  /** Aborts also with the stop. */
+  #wakeningOf(source: IntakeSource): AbortSignal {
+    return source.name === 'queue' ? this.#wakening.signal : this.#stop.signal
   }
 
   /** Resolves as soon as the leases are here; preparing them goes on behind, and counts as under way. */
@@ -268,7 +290,9 @@ export class Intake {
     if (pulled.length === 0) return 0
     const bytes = pulled.reduce((sum, { body }) => sum + body.length, 0) / pulled.length
     this.#messageBytes = (this.#messageBytes + Math.max(bytes, 1)) / 2
-    const leases = pulled.map((lease): HeldLease => ({ ...lease, source: source.name, expires }))
+    const leases = pulled.map((lease): PulledLease => {
+      return { ...lease, source: source.name, expires, bytes: lease.body.length }
+    })
     const underWay: UnderWay = {
       from: this.#deps.ledgerEnd(),
       leases: leases.length,
@@ -282,12 +306,12 @@ export class Intake {
       })
       .finally(() => {
         this.#preparing.delete(underWay)
-        this.#wake()
+        this.#notify()
       })
     return leases.length
   }
 
-  #wake(): void {
+  #notify(): void {
     this.#changed.resolve()
     this.#changed = Promise.withResolvers<void>()
   }

@@ -6,11 +6,16 @@ import type { Lease } from './queue/client.ts'
 export type SourceName = 'queue' | 'dead_letter_queue'
 
 /** A lease with what the shard needs to know of it. */
-export interface HeldLease extends Lease {
+export interface HeldLease extends Omit<Lease, 'body'> {
   source: SourceName
   /** When it runs out, monotonic ms. */
   expires: number
+  /** Of its body. */
+  bytes: number
 }
+
+/** With the body, which is let go of as soon as an envelope was read from it. */
+export type PulledLease = HeldLease & Pick<Lease, 'body'>
 
 /**
  * `evidence`: the end of the ledger, as the shard knew it, when the status store was asked and had no row. It is good for as long as
@@ -30,7 +35,7 @@ export type Item = { lease: HeldLease } & (
   /** The status store has its outcome. */
   | { kind: 'settled'; envelope: Envelope }
   /** No envelope at all. */
-  | { kind: 'raw'; problem: string }
+  | { kind: 'raw'; body: Lease['body']; problem: string }
   /** Not poison, and not for now. */
   | { kind: 'wait'; reason: WaitReason }
 )
@@ -52,7 +57,7 @@ export function reportsIn(item: Item): number {
 
 /** Memory that it holds, roughly. */
 export function bytesOf(item: Item): number {
-  return item.lease.body.length + (item.kind === 'envelope' ? claimedBytes(item.envelope) : 0)
+  return item.lease.bytes + (item.kind === 'envelope' ? claimedBytes(item.envelope) : 0)
 }
 
 /** Bytes of the records that are not in the message itself. */

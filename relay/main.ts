@@ -1,10 +1,10 @@
 /**
- * The relay process: settings → clients → its place in the group → one loop for each shard that it owns → signals. The composition root,
- * and the only file that reads `process`.
+ * The relay process: settings → clients → its place in the group → one loop for each shard that it owns → signals. Beside it the link
+ * over which the worker asks. The composition root, and the only file that reads `process`.
  *
- * SIGTERM and SIGINT: every shard ends its transaction, settles, hands back what it holds; how far they are settled is committed, the
- * group is left, and the process exits 0. What hangs is left behind after 9 s, which is as safe as a crash. Exit code 78: the settings or
- * the ledger topic are wrong.
+ * SIGTERM and SIGINT: the link is closed; every shard ends its transaction, settles, hands back what it holds; how far they are settled
+ * is committed, the group is left, and the process exits 0. What hangs is left behind after 9 s, which is as safe as a crash. Exit code
+ * 78: the settings or the ledger topic are wrong.
  */
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
@@ -20,6 +20,7 @@ import { Lane } from './kafka/lane.ts'
 import { kafkaSettingsOf } from './kafka/settings.ts'
 import { ensureOwnTopics, UnfitTopic } from './kafka/topics.ts'
 import { LedgerMadeAnew } from './ledger/boot.ts'
+import { linkFromConfig } from './link/from-config.ts'
 import { createObserver, createWorkerObserver, type Observer } from './observer.ts'
 import { startOpsServer } from './ops/http.ts'
 import { createLogger, type Logger } from './ops/log.ts'
@@ -88,12 +89,15 @@ async function main(): Promise<void> {
   if (allowFailpoints) log.warn('Failpoints can be armed: this relay may fail on purpose')
   log.info({ url: ops.url }, 'The relay serves its health and metrics')
 
+  // It serves the worker also while Kafka is away, and is the first to end.
+  const linking = relay.link.run(stop.signal).catch(fail)
   try {
     await prepareTopics(config, log, stop.signal)
     if (!stop.signal.aborted) await relay.run(stop.signal)
   } catch (error) {
     fail(error)
   }
+  await linking
   await relay.close()
   await ops.close()
   clearTimeout(deadline)
@@ -157,6 +161,15 @@ function createRelay(
     sleep,
   })
 
+  const link = linkFromConfig(config, {
+    log,
+    metrics,
+    onWake: (shards) => fleet.wake(shards),
+    clock: () => performance.now(),
+    random,
+    sleep,
+  })
+
   function shardOf(index: number, observe: Observer): Shard {
     const reach: Reach = (point) => {
       observe.point(point)
@@ -214,6 +227,7 @@ function createRelay(
   }
 
   return {
+    link,
     /** What is not ready, in words; undefined when all of it is. A relay that waits with no shard is ready. */
     notReady(): string | undefined {
       if (!ownership.isMember()) return 'not a member of the group of relays'

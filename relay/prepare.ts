@@ -13,7 +13,7 @@ import {
   type EnvelopeId,
   type ShardCount,
 } from '#contract'
-import type { HeldLease, Item } from './item.ts'
+import type { HeldLease, Item, PulledLease } from './item.ts'
 import type { Memory } from './ledger/remembered.ts'
 import type { WorkerClient } from './status/worker-client.ts'
 
@@ -35,7 +35,7 @@ export interface PrepareDeps {
 
 /** Hands out each lease as exactly one item, in any order, as soon as it is known what it is. Never throws. */
 export async function prepare(
-  leases: readonly HeldLease[],
+  leases: readonly PulledLease[],
   deps: PrepareDeps,
   emit: (item: Item) => void,
 ): Promise<void> {
@@ -63,11 +63,13 @@ export async function prepare(
 }
 
 function decode(
-  lease: HeldLease,
+  { body, ...lease }: PulledLease,
   { shard, shards, remembered }: PrepareDeps,
 ): Item | { lease: HeldLease; envelope: Envelope } {
-  const decoded = decodeEnvelope(lease.body.toString())
-  if (decoded.status === 'undecodable') return { lease, kind: 'raw', problem: decoded.problem }
+  const decoded = decodeEnvelope(body.toString())
+  if (decoded.status === 'undecodable') {
+    return { lease, kind: 'raw', body, problem: decoded.problem }
+  }
   if (decoded.status === 'unknown_version') {
     return { lease, kind: 'wait', reason: 'unknown_version' }
   }

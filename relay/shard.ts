@@ -84,6 +84,8 @@ export interface Shard {
   run(signal: AbortSignal): Promise<void>
   /** The ledger offset below which everything is settled; undefined before the first boot. */
   settledLow(): bigint | undefined
+  /** Somebody waits for what is in the queue: it is pulled at once, if it is only a matter of pace. */
+  wake(): void
 }
 
 /** Between two pulls that bring nothing. The dead-letter queue is nearly always empty, and never urgent. */
@@ -230,5 +232,6 @@ export function createShard(
       }
     },
     settledLow: () => (remembered.next === undefined ? undefined : remembered.settledLow),
+    wake: () => intake.wake(),
   }
 }

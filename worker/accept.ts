@@ -24,6 +24,7 @@ import {
   type ShardCount,
 } from '#contract'
 import { describeError, type Log } from './log.ts'
+import { recordBatchBytes, surelyFits } from './record-size.ts'
 import type { Task, TaskStatus } from './registry/directory.ts'
 import type { Rejection } from './rejection.ts'
 import { withinMs } from './time-limit.ts'
@@ -53,6 +54,8 @@ export interface AcceptInput {
   /** Without it the envelope's id is drawn, and the same POST repeated is another envelope. */
   keyed?: KeyedPost
   traceparent?: string
+  /** What the client calls its reports, for a refusal: `reports`, `Message`. */
+  path: string
 }
 
 export type Accept = (input: AcceptInput) => Promise<AcceptResult>
@@ -95,11 +98,13 @@ export function createAccept(deps: AcceptDeps): Accept {
     return false
   }
 
-  return async function accept({ task, records, keyed, traceparent }) {
+  return async function accept({ task, records, keyed, traceparent, path }) {
     const state = stoppedState(task.status)
     if (state) return rejected({ reason: 'task_not_running', datahub: task.datahub, state })
 
     const id = keyed?.id ?? envelopeIdOf(deps.randomBytes(ENVELOPE_ID_BYTES))
+    const tooLarge = tooLargeFor(task, records, { id, traceparent, path })
+    if (tooLarge) return rejected(tooLarge)
     const received = deps.now()
     const count = records.length
     const notConfirmed = rejected({ reason: 'not_confirmed', keyed: keyed !== undefined })
@@ -133,6 +138,23 @@ export function createAccept(deps: AcceptDeps): Accept {
     if (!sent) return notConfirmed
     return { status: 'accepted', id, received, count, ...digest, receipt }
   }
+}
+
+/** The first report that the topic would refuse. A topic whose limit is not known is asked by sending. */
+function tooLargeFor(
+  { topic, maxMessageBytes: limit }: Task,
+  records: EnvelopeRecords,
+  { id, traceparent, path }: { id: EnvelopeId; traceparent: string | undefined; path: string },
+): Rejection | undefined {
+  if (limit === undefined) return undefined
+  for (const [index, record] of records.entries()) {
+    if (surelyFits(record, limit)) continue
+    const bytes = recordBatchBytes(record, { id, index, traceparent })
+    if (bytes > limit) {
+      return { reason: 'report_too_large', path: `${path}.${index}`, topic, bytes, limit }
+    }
+  }
+  return undefined
 }
 
 /** Tencent's word for a task that takes no reports, or undefined for one that does. */

@@ -3,19 +3,22 @@
  * and problems for what no route caught.
  */
 import { Hono } from 'hono'
-import { admin, anyone, relay, secretHolder, type Guard } from './auth/guards.ts'
+import { admin, anyone, queryReader, relay, secretHolder, type Guard } from './auth/guards.ts'
 import { refuse, type AppContext, type AppEnv } from './context.ts'
 import { describeError } from './log.ts'
 import { createCredential, listCredentials } from './routes/credentials.ts'
 import { createDatahub, listDatahubs } from './routes/datahubs.ts'
 import { deleteEnvelope, getEnvelope } from './routes/envelopes.ts'
+import { openLink } from './routes/link.ts'
 import { getLivez } from './routes/livez.ts'
 import { postLookups } from './routes/lookups.ts'
+import { getMessages } from './routes/messages.ts'
 import { postOutcomes } from './routes/outcomes.ts'
 import { getReceipt } from './routes/receipt.ts'
 import { queryReceipts } from './routes/receipts-query.ts'
 import { postReports } from './routes/reports.ts'
 import { tencentApi } from './routes/tencent.ts'
+import { getTopic, listTopics } from './routes/topics.ts'
 import type { Services } from './services.ts'
 import { UnavailableError } from './unavailable.ts'
 
@@ -36,10 +39,15 @@ const ROUTES: readonly Route[] = [
   ['POST',   '/v1/credentials',               admin,        createCredential],
   ['GET',    '/v1/credentials',               admin,        listCredentials],
 
+  ['GET',    '/v1/messages',                  queryReader,  getMessages],
+  ['GET',    '/v1/topics',                    queryReader,  listTopics],
+  ['GET',    '/v1/topics/:topic',             queryReader,  getTopic],
+
   ['POST',   '/internal/outcomes',            relay,        postOutcomes],
   ['POST',   '/internal/lookups',             relay,        postLookups],
   ['GET',    '/internal/envelopes/:object',   relay,        getEnvelope],
   ['DELETE', '/internal/envelopes/:object',   relay,        deleteEnvelope],
+  ['GET',    '/internal/link',                relay,        openLink],
 
   ['GET',    '/livez',                        anyone,       getLivez],
 ]

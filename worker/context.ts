@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import { routePath } from 'hono/route'
 import { log } from './log.ts'
 import { problemResponse } from './problem.ts'
+import type { Reader } from './query/view.ts'
 import type { Credential } from './registry/directory.ts'
 import type { Rejection } from './rejection.ts'
 import type { Services } from './services.ts'
@@ -14,6 +15,8 @@ export interface AppEnv {
     services: Services
     /** Set by the guard of routes that take Basic. */
     credential: Credential
+    /** Set by the guard of routes that the admin may call as well; without it they show nothing. */
+    reader: Reader
   }
 }
 

@@ -2,6 +2,7 @@
 import { createApp } from './app.ts'
 import { servicesFor } from './services.ts'
 
+export { RelayLink } from './link/relay-link.ts'
 export { Registry } from './registry/registry.ts'
 export { StatusShard } from './status/status-shard.ts'
 

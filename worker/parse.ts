@@ -1,5 +1,5 @@
 /** A JSON body → a checked value, or the first thing wrong with it and where. */
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import { decodeUtf8, readBody } from './body.ts'
 import type { Rejection } from './rejection.ts'
 
@@ -33,7 +33,7 @@ export async function readJson(request: Request, limit: number): Promise<Parsed<
 export async function readJsonAs<T>(
   request: Request,
   limit: number,
-  schema: z.ZodType<T>,
+  schema: z.ZodMiniType<T>,
 ): Promise<Parsed<T>> {
   const body = await readJson(request, limit)
   if (body.status === 'rejected') return body
@@ -58,8 +58,9 @@ function positionOf(error: unknown): string {
   return position ? `it breaks at ${position[0]}` : 'it ends too early'
 }
 
-function rejectionOf(error: z.ZodError): Rejection {
-  const issue = error.issues[0]
+/** The first thing wrong; a field that is not known comes first, because it may be the one that is missing, misspelt. */
+export function rejectionOf(error: z.core.$ZodError): Rejection {
+  const issue = error.issues.find((i) => i.code === 'unrecognized_keys') ?? error.issues[0]
   if (!issue) return { reason: 'internal' }
   const path = issue.path.join('.')
   if (issue.code === 'unrecognized_keys') {

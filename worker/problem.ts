@@ -3,14 +3,17 @@
  * relative reference and stable; clients switch on it. Decides nothing else, and shows no cause: that is for the log alone.
  */
 import type { LogEntry } from './log.ts'
+import { TROUBLE } from './query/trouble.ts'
 import type { Rejection } from './rejection.ts'
 
 interface Problem {
-  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 503
+  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 426 | 429 | 500 | 503 | 504
   title: string
   detail: string
   /** Where in the request, when it is one place. */
   path?: string
+  /** For programs, beside the members that all problems have. */
+  members?: Record<string, string>
   headers?: Record<string, string>
 }
 
@@ -24,6 +27,11 @@ export function problemOf(given: Rejection): Problem {
       const what = rejection.path === undefined ? 'The body' : rejection.path
       const detail = `${what} has more than ${rejection.limit} bytes.`
       return { status: 413, title: 'Too large', detail, ...at(rejection.path) }
+    }
+    case 'report_too_large': {
+      const { path, topic, bytes, limit } = rejection
+      const detail = `The topic ${topic} takes records of at most ${limit} bytes; ${path} would have ${bytes}.`
+      return { status: 413, title: 'Too large for its topic', detail, path }
     }
     case 'not_utf8':
       return { status: 400, title: 'Not UTF-8', detail: 'The body is not valid UTF-8.' }
@@ -84,12 +92,60 @@ export function problemOf(given: Rejection): Problem {
         'This Idempotency-Key was used with another body. That one has its outcome; these reports are not stored under this key.'
       return { status: 422, title: 'Idempotency key reused', detail }
     }
+    case 'instance_not_found': {
+      const detail = `There is no instance ${rejection.instance}; this is ${rejection.own}.`
+      return { status: 404, title: 'Instance not found', detail }
+    }
+    case 'topic_not_found': {
+      const detail = `There is no topic ${rejection.topic} that you may read.`
+      return { status: 404, title: 'Topic not found', detail }
+    }
+    case 'partition_not_found': {
+      const detail = `The topic ${rejection.topic} has no partition ${rejection.partition}.`
+      return { status: 404, title: 'Partition not found', detail }
+    }
+    case 'topic_not_readable': {
+      const detail = `Kafka does not let the relay read the topic ${rejection.topic}.`
+      return { status: 503, title: 'Topic not readable', detail }
+    }
+    case 'message_not_found': {
+      const { why, problem, range } = rejection
+      return {
+        status: 404,
+        title: 'Message not found',
+        detail: problem,
+        members: { reason: why, ...range },
+      }
+    }
+    case 'invalid_cursor': {
+      const detail = 'cursor is none of ours, or of another query; begin again without it.'
+      return { status: 400, title: 'Invalid cursor', detail, path: 'cursor' }
+    }
+    case 'rate_limited': {
+      const detail = `At most ${rejection.perSecond} of these calls a second are taken.`
+      return { status: 429, title: 'Too many requests', detail, ...retryAfter(1) }
+    }
+    case 'relay_not_connected':
+    case 'relay_busy':
+    case 'kafka_unavailable': {
+      const detail = TROUBLE[rejection.reason]
+      const seconds = rejection.reason === 'relay_busy' ? 1 : 5
+      return { status: 503, title: 'Kafka not reachable', detail, ...retryAfter(seconds) }
+    }
+    case 'relay_timed_out':
+      return { status: 504, title: 'Timed out', detail: TROUBLE[rejection.reason] }
     case 'route_not_found':
       return { status: 404, title: 'Not found', detail: 'There is nothing at this address.' }
     case 'method_not_allowed': {
       const detail = `This address takes ${rejection.allow}.`
       const headers = { Allow: rejection.allow }
       return { status: 405, title: 'Method not allowed', detail, headers }
+    }
+    case 'upgrade_required': {
+      // RFC 9110 section 15.5.22: a 426 names what it would take.
+      const headers = { Upgrade: rejection.protocol }
+      const detail = `This address takes Upgrade: ${rejection.protocol}.`
+      return { status: 426, title: 'Upgrade required', detail, headers }
     }
     case 'not_confirmed': {
       const repeating = rejection.keyed
@@ -102,8 +158,8 @@ export function problemOf(given: Rejection): Problem {
     }
     case 'unavailable': {
       const detail = 'A part of the service that this needs can not be reached now.'
-      const headers = { 'Retry-After': String(rejection.retryAfterSeconds) }
-      return { status: 503, title: 'Unavailable', detail, headers }
+      const { retryAfterSeconds } = rejection
+      return { status: 503, title: 'Unavailable', detail, ...retryAfter(retryAfterSeconds) }
     }
     case 'internal': {
       const detail = 'The request failed by our fault; requestId finds the cause in our log.'
@@ -125,9 +181,10 @@ export function problemResponse(
   rejection: Rejection,
   context: ProblemContext,
 ): { response: Response; entry: LogEntry } {
-  const { status, title, detail, path, headers } = problemOf(rejection)
+  const { status, title, detail, path, members, headers } = problemOf(rejection)
   const type = `/problems/${rejection.reason.replaceAll('_', '-')}`
-  const body = { type, title, status, detail, ...at(path), requestId: context.requestId }
+  const { requestId } = context
+  const body = { type, title, status, detail, ...at(path), ...members, requestId }
   const response = new Response(JSON.stringify(body), {
     status,
     headers: {
@@ -151,6 +208,10 @@ export function problemResponse(
 function clipped(rejection: Rejection): Rejection {
   if (!('path' in rejection) || (rejection.path?.length ?? 0) <= MAX_PATH_CHARS) return rejection
   return { ...rejection, path: `${rejection.path?.slice(0, MAX_PATH_CHARS)}…` }
+}
+
+function retryAfter(seconds: number): { headers: Record<string, string> } {
+  return { headers: { 'Retry-After': String(seconds) } }
 }
 
 function at(path: string | undefined): { path?: string } {

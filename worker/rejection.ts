@@ -3,9 +3,13 @@
  * `problem.ts` (RFC 9457 for REST) and `tencent/error.ts` (Tencent's envelope for `/`). Paths are dotted with zero-based indexes, as the
  * client wrote them (`reports.3.value`, `Message.3.Body`). Nothing here quotes a secret.
  */
+import type { AbsentReason, InstanceId } from '#contract'
+
 export type Rejection =
   /** Without a path the raw body, with one the decoded bytes of that part of it. */
   | { reason: 'body_too_large'; limit: number; path?: string }
+  /** The topic would refuse it: `bytes` is what it would become there, `limit` the topic's `max.message.bytes`. */
+  | { reason: 'report_too_large'; path: string; topic: string; bytes: number; limit: number }
   | { reason: 'not_utf8' }
   | { reason: 'invalid_json'; problem: string }
   | { reason: 'unsupported_media_type'; expected: string }
@@ -30,8 +34,32 @@ export type Rejection =
   | { reason: 'conflict'; problem: string }
   /** Another body has the outcome of this idempotency key. */
   | { reason: 'idempotency_key_reused' }
+  | { reason: 'instance_not_found'; instance: string; own: InstanceId }
+  /** It does not exist, or the caller may not know of it. */
+  | { reason: 'topic_not_found'; topic: string }
+  | { reason: 'partition_not_found'; topic: string; partition: number }
+  /** Kafka does not let the relay read it. */
+  | { reason: 'topic_not_readable'; topic: string }
+  /** `why` is stable; `problem` is a sentence. `range` is what the partition has: from `start` to before `end`. */
+  | {
+      reason: 'message_not_found'
+      why: AbsentReason | 'queued' | 'failed' | 'receipt_expired'
+      problem: string
+      range?: { start: string; end: string }
+    }
+  | { reason: 'invalid_cursor' }
+  /** One more than `perSecond` in a second. */
+  | { reason: 'rate_limited'; perSecond: number }
+  /** No relay holds a link, so nothing can be asked of Kafka. */
+  | { reason: 'relay_not_connected' }
+  | { reason: 'relay_busy' }
+  | { reason: 'relay_timed_out' }
+  /** Kafka did not answer the relay. */
+  | { reason: 'kafka_unavailable' }
   | { reason: 'route_not_found' }
   | { reason: 'method_not_allowed'; allow: string }
+  /** This address speaks another protocol, by `Upgrade`. */
+  | { reason: 'upgrade_required'; protocol: string }
   /** The queue or the object store did not confirm: it may or may not have been taken. Keyed, a repeat stores nothing twice. */
   | { reason: 'not_confirmed'; keyed: boolean }
   /** A part of Edgehub that this request needs can't be reached now. */

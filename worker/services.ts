@@ -12,6 +12,8 @@ import {
   type ReceiptFields,
 } from '#contract'
 import { createAccept, type Accept, type Acceptance } from './accept.ts'
+import { createRelayLink, type RelayLinkClient } from './link/link.ts'
+import { RELAY_LINK_NAME } from './link/relay-link.ts'
 import { describeError, log } from './log.ts'
 import {
   createDirectoryCache,
@@ -31,6 +33,7 @@ export interface Services {
   directory: Directory
   control: Control
   status: StatusStore
+  relayLink: RelayLinkClient
   envelopes: R2Bucket
   accept: Accept
   /** undefined for a text that no key of ours signed. */
@@ -92,6 +95,11 @@ export function servicesFor(env: Env, waitUntil: (promise: Promise<unknown>) => 
   })
 
   const registry = env.REGISTRY.getByName(REGISTRY_NAME)
+  const relayLink = createRelayLink({
+    stub: () => env.RELAY_LINK.getByName(RELAY_LINK_NAME),
+    now,
+    log,
+  })
   return {
     settings,
     directory: isolate.directoryCache.view({ registry, keys: directoryKeys, waitUntil }),
@@ -101,12 +109,14 @@ export function servicesFor(env: Env, waitUntil: (promise: Promise<unknown>) => 
       keys: directoryKeys,
       now,
       randomBytes: platformRandomBytes,
+      onNewTarget: () => waitUntil(relayLink.watchTargets()),
     }),
     status: createStatusStore({
       shard: (index) => env.STATUS.getByName(statusShardName(index)),
       now,
       log,
     }),
+    relayLink,
     envelopes: env.ENVELOPES,
     accept,
     openReceipt: async (text) => openReceipt(text, (await keys()).receipt),

@@ -1,26 +1,29 @@
 /**
  * Settings: zod over vars and secrets, frozen, all bad ones named at once. Messages name settings and rules, never values.
  */
-import * as z from 'zod'
-import { InstanceId, isShardCount, MAX_WAIT_SECONDS, type ShardCount } from '#contract'
+import * as z from 'zod/mini'
+import { InstanceId, MAX_WAIT_SECONDS, SHARD_COUNTS, type ShardCount } from '#contract'
 
-const Key = z.string().min(32, 'at least 32 characters')
-const Token = z.string().min(16, 'at least 16 characters')
+const Key = z.string().check(z.minLength(32, 'at least 32 characters'))
+const Token = z.string().check(z.minLength(16, 'at least 16 characters'))
 
 /** `Number('')` is 0: an empty variable must not pass for one. */
-const Decimal = z
-  .string()
-  .regex(/^\d{1,6}$/, 'a whole number')
-  .transform(Number)
+const Decimal = z.pipe(
+  z.string().check(z.regex(/^\d{1,6}$/, 'a whole number')),
+  z.transform(Number),
+)
 
 const Environment = z.object({
   INSTANCE_ID: InstanceId,
-  REGION: z.string().regex(/^[a-z0-9-]+$/),
-  SHARDS: Decimal.refine(isShardCount, 'one of 1, 2, 4, 8'),
-  SEND_MESSAGE_WAIT_MS: Decimal.pipe(z.number().max(MAX_WAIT_SECONDS * 1_000)),
-  HOST_ALIASES: z.string().transform((list) => list.split(',').flatMap((s) => s.trim() || [])),
+  REGION: z.string().check(z.regex(/^[a-z0-9-]+$/)),
+  SHARDS: z.pipe(Decimal, z.literal(SHARD_COUNTS, 'one of 1, 2, 4, 8')),
+  SEND_MESSAGE_WAIT_MS: z.pipe(Decimal, z.number().check(z.maximum(MAX_WAIT_SECONDS * 1_000))),
+  HOST_ALIASES: z.pipe(
+    z.string(),
+    z.transform((list) => list.split(',').flatMap((s) => s.trim() || [])),
+  ),
   RECEIPT_KEY: Key,
-  RECEIPT_KEY_PREVIOUS: Key.optional(),
+  RECEIPT_KEY_PREVIOUS: z.optional(Key),
   MASTER_KEY: Key,
   ADMIN_TOKEN: Token,
   RELAY_TOKEN: Token,

@@ -1,6 +1,6 @@
 /**
- * The compressions of record batches that the relay offers: those that come with Node. Snappy and LZ4 would need a package or own code,
- * and are neither written nor read; so the relay's own topics must not have them forced on by the broker.
+ * The compressions of record batches that the relay writes: those that come with Node. Snappy and LZ4 are read by message query only
+ * (unpack.ts), not with the ledger; so the relay's own topics must not have them forced on by the broker.
  */
 import { promisify } from 'node:util'
 import { zstdCompress, zstdDecompress } from 'node:zlib'

@@ -27,6 +27,7 @@ const require = createRequire(import.meta.url)
 export type ApiName =
   | 'Produce'
   | 'Fetch'
+  | 'ListOffsets'
   | 'Metadata'
   | 'AddPartitionsToTxn'
   | 'EndTxn'
@@ -93,16 +94,27 @@ interface FetchedBatch {
 
 /** kafkajs's writer and reader of Kafka's primitive types, as far as the relay uses them. `UVarInt` are the compact forms of KIP-482. */
 export interface Encoder {
+  writeInt8(n: number): Encoder
   writeInt32(n: number): Encoder
+  writeInt64(n: bigint): Encoder
+  writeBoolean(is: boolean): Encoder
+  writeString(text: string): Encoder
+  writeArray(items: Encoder[], type: 'object'): Encoder
   writeBuffer(bytes: Buffer): Encoder
   writeUVarInt(n: number): Encoder
   writeUVarIntString(text: string): Encoder
   writeUVarIntArray(items: Encoder[], type: 'object'): Encoder
 }
 export interface Decoder {
+  readInt8(): number
   readInt16(): number
   readInt32(): number
   readInt64(): { toString(): string }
+  readBoolean(): boolean
+  readString(): string | null
+  /** Without a length: it stands before them. The bytes are a view of the answer. */
+  readBytes(length?: number): Buffer | null
+  readArray<T>(read: (decoder: Decoder) => T): T[]
   readUVarIntString(): string | null
   readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null
   readTaggedFields(): unknown
@@ -201,11 +213,13 @@ function patchTimer(): void {
   }
 }
 
-function createKafka(settings: KafkaSettings): KafkaClient {
+type Timeouts = Pick<KafkaConfig, 'connectionTimeout' | 'requestTimeout'>
+
+function createKafka(settings: KafkaSettings & Timeouts): KafkaClient {
   return new loaded.Kafka({
-    ...settings,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    ...settings,
     enforceRequestTimeout: true,
     retry: { initialRetryTime: 10, maxRetryTime: 500, retries: 8 },
     // What kafkajs would log, the relay knows from the error and logs once, with its own context.
@@ -249,7 +263,7 @@ export function createConsumer(settings: KafkaSettings, config: ConsumerConfig):
 }
 
 /** A cluster object of its own: its own connections and metadata, dropped whole at the first doubt. */
-export function createCluster(settings: KafkaSettings): Cluster {
+export function createCluster(settings: KafkaSettings & Timeouts): Cluster {
   const kafka = createKafka(settings)
   const symbol = Object.getOwnPropertySymbols(kafka).find((s) =>
     String(s).includes('createCluster'),
@@ -262,6 +276,53 @@ export function createCluster(settings: KafkaSettings): Cluster {
     metadataMaxAge: METADATA_MAX_AGE_MS,
     isolationLevel: 1,
   })
+}
+
+/** A broker that is in no cluster object: whoever opened it ends it. */
+export interface LoneBroker extends Broker {
+  /** API key → what it speaks; once it is connected. */
+  versions: Readonly<Record<number, { maxVersion: number }>> | null
+  connect(): Promise<void>
+  disconnect(): Promise<void>
+  connectionPool: Broker['connectionPool'] & {
+    host: string
+    port: number
+    /** Connects it when it is not. There are two, of which Fetch has the second for itself. */
+    getConnection(index: number): Promise<unknown>
+  }
+}
+
+export interface BrokerAddress {
+  nodeId: number
+  host: string
+  port: number
+}
+
+/** Makes a broker at an address; without one, at the next of the bootstrap servers. Not connected yet. */
+export type OpenBroker = (at?: BrokerAddress) => Promise<LoneBroker>
+
+/**
+ * Brokers without a cluster object around them. kafkajs's own keeps metadata of all its topics together, and refuses all of them for one
+ * that is gone; and it drops a broker only with all others.
+ */
+export function createBrokerOpener(
+  settings: KafkaSettings,
+  timeouts: { connectMs: number; answerMs: number },
+): OpenBroker {
+  const { connectMs: connectionTimeout, answerMs: requestTimeout } = timeouts
+  const inside = createCluster({ ...settings, connectionTimeout, requestTimeout }) as unknown as {
+    rootLogger?: unknown
+    connectionPoolBuilder?: { build(at?: object): Promise<unknown> }
+    brokerPool: { createBroker?(options: object): LoneBroker }
+  }
+  return async (at) => {
+    const connectionPool = await inside.connectionPoolBuilder?.build(at)
+    const logger = inside.rootLogger
+    const nodeId = at?.nodeId ?? null
+    const broker = inside.brokerPool.createBroker?.({ connectionPool, logger, nodeId })
+    if (!broker) throw new Error('kafkajs makes no broker')
+    return broker
+  }
 }
 
 /**

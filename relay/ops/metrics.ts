@@ -71,5 +71,11 @@ export function createMetrics() {
     // breakers
     breakerOpen: gauge('breaker_open', '1 while nothing is sent to or asked of the target: kafka, worker, queue, dead_letter_queue.', 'shard', 'target'),
     topicBreakersOpen: gauge('topic_breakers_open', 'Topics and partitions that can\'t take records now.', 'shard'),
+
+    // the link to the worker
+    linkConnected: gauge('link_connected', '1 while the worker can ask this relay.'),
+    linkConnects: counter('link_connects_total', 'Connections to the worker that it welcomed.'),
+    queries: counter('queries_total', 'Questions of the worker, by what was asked and how it ended.', 'op', 'result'),
+    querySeconds: histogram('query_seconds', 'Time from a question of the worker to its answer, in seconds.', SECONDS_BUCKETS, 'op'),
   }
 }

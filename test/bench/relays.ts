@@ -1,13 +1,18 @@
 /** Relay processes of a bench: what they are told, and what they say, line by line. */
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { InstanceId, ShardCount } from '#contract'
 import { LOCAL_ACCOUNT_ID, LOCAL_QUEUES } from '../../dev/queue-pull/queues.ts'
+import { RELAY_NODE_FLAGS, relayRuntime } from '../../dev/relay-runtime.ts'
 import type { LogLine } from '../support/relay-log.ts'
 import { spawnNode, type BenchChild } from './child.ts'
 import type { BenchKafka } from './kafka.ts'
 
 export const TOKEN = 'bench-token-of-no-worth'
-export const RELAY = fileURLToPath(new URL('../../relay/main.ts', import.meta.url))
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** How a relay is run: Node's arguments, and its part of the environment. */
+export const RELAY = [...RELAY_NODE_FLAGS, join(ROOT, 'relay/main.ts')]
+export const RELAY_RUNTIME = relayRuntime(ROOT)
 
 const SAYS_DEADLINE_MS = 60_000
 
@@ -40,8 +45,9 @@ export function startTalkingRelay(options: TalkingRelayOptions): TalkingRelay {
   const lines: LogLine[] = []
   const waiters = new Set<() => void>()
   const child = spawnNode(
-    [RELAY],
+    RELAY,
     {
+      ...RELAY_RUNTIME,
       ...queueIds(shards),
       INSTANCE_ID: instance,
       QUEUE_API_URL: queueUrl,

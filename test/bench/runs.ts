@@ -8,7 +8,7 @@ import { forkChild, spawnNode } from './child.ts'
 import type { Figures } from './figures.ts'
 import type { BenchKafka } from './kafka.ts'
 import type { PlainOptions } from './plain-child.ts'
-import { queueIds, RELAY, TOKEN } from './relays.ts'
+import { queueIds, RELAY, RELAY_RUNTIME, TOKEN } from './relays.ts'
 import type { Listening, StandInsOptions } from './stand-ins.ts'
 
 export type Case = { shards: ShardCount; batch: number } & (
@@ -88,8 +88,9 @@ async function runRelay(
     const finished = standIns.message<Figures>(RUN_DEADLINE_MS)
     const profiling = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile]
     const relay = spawnNode(
-      [...profiling, RELAY],
+      [...profiling, ...RELAY],
       {
+        ...RELAY_RUNTIME,
         INSTANCE_ID: instance,
         QUEUE_API_URL: queueUrl,
         QUEUE_API_TOKEN: TOKEN,

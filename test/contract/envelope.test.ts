@@ -47,6 +47,44 @@ describe('an envelope', () => {
     expect(decodeEnvelope(JSON.stringify(json)).status).toBe(status)
   })
 
+  // They go into dead letters, for people.
+  it.for([
+    [
+      'a bad id',
+      { id: 'short' },
+      '✖ Invalid string: must match pattern /^[A-Za-z0-9_-]{16}$/\n  → at id',
+    ],
+    [
+      'no records',
+      { records: [] },
+      '✖ Too small: expected array to have >=1 items\n  → at records',
+    ],
+    [
+      'bad base64',
+      { records: [{ base64: '__8=' }] },
+      '✖ Invalid base64-encoded string\n  → at records[0].base64',
+    ],
+    ['an unknown field', { extra: 1 }, '✖ Unrecognized key: "extra"'],
+    ['a value that is no text', { records: [{ value: 1 }] }, '✖ Invalid input'],
+  ] as const)('says what is wrong: %s', ([, change, problem], { expect }) => {
+    const text = JSON.stringify({ ...records, ...change })
+    expect(decodeEnvelope(text)).toEqual({ status: 'undecodable', problem })
+  })
+
+  it.for([undefined, null, {}, { a: 1 }, [], 'x', '', 'QUI=', 'QUI', 0, 1, -1, 1.5, 501, 2 ** 53])(
+    'is the same compiled and not, with %j in each of its places',
+    (value, { expect }) => {
+      for (const [, whole] of golden) {
+        for (const path of pathsOf(whole)) {
+          const json: unknown = JSON.parse(JSON.stringify(withValue(whole, path, value)))
+          const decoded = decodeEnvelope(JSON.stringify(json))
+          const parsed = Envelope.safeParse(json)
+          expect(decoded.status === 'ok' ? decoded.envelope : undefined).toEqual(parsed.data)
+        }
+      }
+    },
+  )
+
   it.for(['', 'text', '{"v":1', '\u0000'])('%j is undecodable', (text, { expect }) => {
     expect(decodeEnvelope(text).status).toBe('undecodable')
   })
@@ -71,3 +109,16 @@ describe('an envelope id', () => {
     expect(() => idBytes('AAAA' as EnvelopeId)).toThrow(RangeError)
   })
 })
+
+function pathsOf(json: unknown, path: readonly string[] = []): (readonly string[])[] {
+  if (typeof json !== 'object' || json === null) return [path]
+  const deeper = Object.entries(json).flatMap(([key, value]) => pathsOf(value, [...path, key]))
+  return path.length === 0 ? deeper : [path, ...deeper]
+}
+
+function withValue(json: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
+  if (key === undefined) return value
+  const copy = structuredClone(json) as Record<string, unknown>
+  copy[key] = withValue(copy[key], rest, value)
+  return copy
+}

@@ -12,8 +12,8 @@ import type { Random } from './random.ts'
 export interface LoadDatahub {
   datahubId: string
   topic: string
-  // A report of more bytes is refused by its topic; undefined: none is.
-  maxBytes?: number
+  // Its topic refuses reports without a key.
+  needsKey: boolean
 }
 
 export interface LoadOptions {
@@ -151,14 +151,14 @@ export class Load {
     const n = ++this.#posts
     const datahub = random.pick(this.#datahubs)
     const draw = random.below(100)
-    const isLarge = draw < 4 && datahub.maxBytes === undefined
+    const isLarge = draw < 4 && !datahub.needsKey
     const count = isLarge ? LARGE_REPORTS : 1 + random.below(draw < 90 ? 8 : 100)
     const filling = isLarge ? 'x'.repeat(LARGE_BYTES) : ''
-    const tooLarge = datahub.maxBytes !== undefined && draw < 8 ? random.below(count) : undefined
+    const keyless = datahub.needsKey && draw < 8 ? random.below(count) : undefined
     const reports = Array.from({ length: count }, (_, i): ReportInput => {
-      const size = i === tooLarge ? 'x'.repeat(datahub.maxBytes ?? 0) : filling
-      const value = `${this.#name} ${n}.${i} ${size}`
-      return random.below(2) === 0 ? { value } : { value, key: `k${random.below(20)}` }
+      const value = `${this.#name} ${n}.${i} ${filling}`
+      const hasKey = datahub.needsKey ? i !== keyless : random.below(2) > 0
+      return hasKey ? { value, key: `k${random.below(20)}` } : { value }
     })
     const key = random.below(4) === 0 ? `${this.#name}-${n}` : undefined
     return { datahub, reports, key }

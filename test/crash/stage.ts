@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DevJson } from '../../dev/dev-json.ts'
 import { startKafka, type KafkaCluster } from '../../dev/kafka/cluster.ts'
-import { createAdmin } from '../../relay/kafka/kafkajs.ts'
+import { makeDatahub, makeTopic } from '../support/datahubs.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 import { Audit } from './audit.ts'
 import { Load, type LoadDatahub } from './load.ts'
@@ -28,11 +28,11 @@ const ENVIRONMENT = {
   MAX_TRANSACTION_REPORTS: '100',
   LOG_LEVEL: 'debug',
 }
-// The second refuses what is larger than this, so that there are dead letters.
-const SMALL_TOPIC_BYTES = 20_000
+// The second is compacted and so refuses what has no key: there are dead letters. Nothing is compacted away before the end.
+const COMPACTED = { 'cleanup.policy': 'compact', 'min.compaction.lag.ms': '86400000' }
 const TOPICS = [
-  { partitions: 3, maxBytes: undefined },
-  { partitions: 2, maxBytes: SMALL_TOPIC_BYTES },
+  { partitions: 3, needsKey: false },
+  { partitions: 2, needsKey: true },
 ]
 
 export interface Stage {
@@ -125,35 +125,13 @@ function startOwn(folder: string, log?: (line: string) => void): Promise<KafkaCl
 async function createDatahubs(dev: DevJson, brokers: readonly string[]): Promise<LoadDatahub[]> {
   // Of a cluster that others use as well.
   const topics = TOPICS.map((of) => ({ ...of, topic: `crash-${randomBytes(4).toString('hex')}` }))
-  const admin = createAdmin({ brokers: [...brokers], clientId: 'edgehub-crash' })
-  await admin.connect()
-  try {
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: topics.map(({ topic, partitions, maxBytes }) => ({
-        topic,
-        numPartitions: partitions,
-        replicationFactor: 3,
-        configEntries:
-          maxBytes === undefined ? [] : [{ name: 'max.message.bytes', value: String(maxBytes) }],
-      })),
-    })
-  } finally {
-    await admin.disconnect()
+  for (const { topic, partitions, needsKey } of topics) {
+    await makeTopic(brokers, { topic, partitions, config: needsKey ? COMPACTED : {} })
   }
   return Promise.all(
-    topics.map(async ({ topic, maxBytes }) => {
-      const response = await fetch(new URL('/v1/datahubs', dev.api), {
-        method: 'POST',
-        headers: {
-          authorization: `Bearer ${dev.adminToken}`,
-          'content-type': 'application/json',
-        },
-        body: JSON.stringify({ name: topic, topic }),
-      })
-      if (response.status !== 201) throw new Error(`${response.status}: ${await response.text()}`)
-      const { datahubId } = (await response.json()) as { datahubId: string }
-      return { datahubId, topic, ...(maxBytes === undefined ? {} : { maxBytes }) }
+    topics.map(async ({ topic, needsKey }) => {
+      const { datahubId } = await makeDatahub(dev, topic)
+      return { datahubId, topic, needsKey }
     }),
   )
 }

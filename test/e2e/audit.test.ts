@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, inject, it } from 'vitest'
 import {
   encodeLedgerRecord,
@@ -17,6 +18,7 @@ import { connectTo, openTopic } from '../../relay/operator/topic.ts'
 import { isDrained, startRecording, type Recording } from '../history/index.ts'
 import { run } from '../relay/audit/run.ts'
 import { accept, finalReceipt, pauseQueues, type ReportInput } from '../support/api.ts'
+import { makeDatahub, makeTopic, MESSAGE_LIMIT, setTopicConfig } from '../support/datahubs.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 const brokers = inject('brokers')
@@ -34,8 +36,9 @@ let recording: Recording
 let from: string
 
 beforeAll(async () => {
-  stack = await startStack({ brokers })
-  dev = await makeDatahub(`audit-${randomBytes(4).toString('hex')}`)
+  // Never again after the beginning.
+  stack = await startStack({ brokers, env: { TARGET_CHECK_MS: '3600000' } })
+  dev = await makeShrunkDatahub(`audit-${randomBytes(4).toString('hex')}`)
   from = new Date().toISOString()
   recording = await startRecording(dev, { bodies: true })
   for (let n = 0; n < POSTS; n++) await post()
@@ -50,32 +53,36 @@ async function post(): Promise<string> {
   return receipt
 }
 
-async function makeDatahub(topic: string): Promise<DevJson> {
-  const admin = createAdmin(KAFKA)
-  await admin.connect()
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: [
-      {
-        topic,
-        numPartitions: 3,
-        replicationFactor: 3,
-        configEntries: [{ name: 'max.message.bytes', value: '2000' }],
-      },
-    ],
+// The edge goes on taking what the topic does not any more: it is not told.
+async function makeShrunkDatahub(topic: string): Promise<DevJson> {
+  await makeTopic(brokers, { topic })
+  const made = await makeDatahub(stack.dev, topic)
+  await setTopicConfig(brokers, topic, { [MESSAGE_LIMIT]: '2000' })
+  await refusesLarge(topic)
+  return made
+}
+
+// Asks the leaders of all partitions, in transactions that leave nothing.
+async function refusesLarge(topic: string): Promise<void> {
+  const producer = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).producer({
+    transactionalId: `audit-probe-${topic}`,
+    maxInFlightRequests: 1,
+    idempotent: true,
+    retry: { retries: 1 },
   })
-  await admin.disconnect()
-  const response = await fetch(`${stack.dev.api}/v1/datahubs`, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${stack.dev.adminToken}`,
-      'content-type': 'application/json',
-    },
-    body: JSON.stringify({ name: topic, topic }),
-  })
-  if (response.status !== 201) throw new Error(`${response.status}: ${await response.text()}`)
-  const { datahubId } = (await response.json()) as { datahubId: string }
-  return { ...stack.dev, datahubId, topic }
+  await producer.connect()
+  for (let partition = 0; partition < 3;) {
+    const transaction = await producer.transaction()
+    const isRefused = await transaction
+      .send({ topic, messages: [{ partition, value: LARGE }] })
+      .then(
+        () => false,
+        () => true,
+      )
+    await transaction.abort()
+    if (isRefused) partition++
+  }
+  await producer.disconnect()
 }
 
 interface Json {

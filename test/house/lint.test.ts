@@ -15,7 +15,9 @@ function lint(path: string): Promise<{ code: number; output: string }> {
 it.for([
   ['relay/imports-worker.ts', 'The relay knows the worker by #contract alone.'],
   ['worker/imports-node.ts', 'The worker uses web platform APIs only.'],
-  ['contract/imports-hono.ts', 'The contract imports zod and its siblings, nothing else.'],
+  ['worker/imports-zod.ts', 'In the worker zod is zod/mini.'],
+  ['contract/imports-hono.ts', 'The contract imports zod/mini and its siblings, nothing else.'],
+  ['contract/imports-zod.ts', 'The contract imports zod/mini and its siblings, nothing else.'],
 ] as const)('lint refuses test/lint-fixtures/%s: %s', async ([file, message], { expect }) => {
   const { code, output } = await lint(`test/lint-fixtures/${file}`)
   expect(code).not.toBe(0)

@@ -24,6 +24,7 @@ function makeFleet({ lows = {} }: { lows?: Record<number, bigint> } = {}) {
           calls.push(`ended ${shard}`)
         },
         settledLow: () => lows[shard],
+        wake: () => calls.push(`wake ${shard}`),
       }
     },
     onOwned: (shards) => calls.push(`owned ${shards}`),
@@ -93,6 +94,14 @@ describe('the fleet', () => {
     empty.fleet.grant(0)
     await empty.fleet.commit()
     expect(empty.calls.filter((call) => call.startsWith('commit'))).toEqual([])
+  })
+
+  it('wakes those of the named shards that it runs, once each', async ({ expect }) => {
+    const { fleet, calls } = makeFleet()
+    for (const shard of [0, 1, 2]) fleet.grant(shard)
+    fleet.revoke(1)
+    fleet.wake([0, 1, 7])
+    expect(calls.filter((call) => call.startsWith('wake'))).toEqual(['wake 0'])
   })
 
   it('stop ends every shard, waits for it, and still commits what it settled', async ({

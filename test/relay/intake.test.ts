@@ -75,6 +75,103 @@ describe('the pace of the pulls', () => {
   })
 })
 
+describe('a wake', () => {
+  const EMPTY = [0, 0, 0, 0, 0, 0]
+  const SLOWER = [20, 40, 80, 160, 320, 640]
+
+  it('ends the wait between two empty pulls of the queue, and sets its pace back to 20 ms', async ({
+    expect,
+  }) => {
+    const { intake, sleeps, asked, start } = makeIntake({ queue: EMPTY })
+    start()
+    await settled()
+    expect([sleeps, asked.queue.length]).toEqual([SLOWER, 6])
+    intake.wake()
+    await settled()
+    expect([sleeps, asked.queue.length]).toEqual([[...SLOWER, 20], 7])
+    await intake.stop()
+  })
+
+  it('is nothing to the dead-letter queue', async ({ expect }) => {
+    const { intake, asked, start } = makeIntake({ queue: [0], deadLetters: [0, 0] })
+    start()
+    await settled()
+    const before = asked.dead_letter_queue.length
+    intake.wake()
+    await settled()
+    expect(asked.dead_letter_queue).toHaveLength(before)
+    await intake.stop()
+  })
+
+  it('during a pull begins no other one, however many come, and sets the pace back after it', async ({
+    expect,
+  }) => {
+    const wakers: (() => void)[] = []
+    let underWay = 0
+    let most = 0
+    const { intake, sleeps, asked, start } = makeIntake({
+      queue: EMPTY,
+      async onPulled() {
+        most = Math.max(most, ++underWay)
+        for (const wake of wakers) wake()
+        await settled()
+        underWay--
+      },
+    })
+    start()
+    while (sleeps.length < 6) await settled()
+    wakers.push(...Array<() => void>(50).fill(() => intake.wake()))
+    intake.wake()
+    while (sleeps.length < 7) await settled()
+    wakers.length = 0
+    expect(sleeps.at(-1)).toBe(20)
+    expect([most, asked.queue.length]).toEqual([1, 7])
+    intake.wake()
+    intake.wake()
+    while (sleeps.length < 8) await settled()
+    expect([most, asked.queue.length]).toEqual([1, 8])
+    await intake.stop()
+  })
+
+  it('pulls nothing while the intake is held, or before the first boot', async ({ expect }) => {
+    const { intake, asked, start } = makeIntake({ queue: [0] })
+    intake.wake()
+    await settled()
+    expect(asked.queue).toEqual([])
+    start()
+    await settled()
+    intake.hold('worker_away')
+    intake.wake()
+    await settled()
+    expect(asked.queue).toHaveLength(1)
+    intake.release('worker_away')
+    await settled()
+    expect(asked.queue).toHaveLength(2)
+    await intake.stop()
+  })
+
+  it('does not shorten the wait after a failure', async ({ expect }) => {
+    const { intake, sleeps, asked, start } = makeIntake({ queue: [0, 0, new Error('x')] })
+    start()
+    await settled()
+    expect(sleeps).toEqual([20, 40, 200])
+    intake.wake()
+    await settled()
+    expect(asked.queue).toHaveLength(3)
+    await intake.stop()
+  })
+
+  it('after the stop is nothing', async ({ expect }) => {
+    const { intake, asked, start } = makeIntake({ queue: [0] })
+    start()
+    await settled()
+    await intake.stop()
+    intake.wake()
+    await settled()
+    expect(asked.queue).toHaveLength(1)
+  })
+})
+
 describe('the intake', () => {
   it('pulls nothing before the first boot, and nothing while anything holds it', async ({
     expect,

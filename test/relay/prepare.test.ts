@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest'
 import { encodeEnvelope, MAX_LOOKUP_IDS, type Envelope, type EnvelopeId } from '#contract'
-import type { HeldLease, Item } from '../../relay/item.ts'
+import type { Item, PulledLease } from '../../relay/item.ts'
 import type { Memory } from '../../relay/ledger/remembered.ts'
 import { prepare } from '../../relay/prepare.ts'
 import type { FetchedRecords } from '../../relay/status/worker-client.ts'
@@ -19,7 +19,7 @@ interface World {
 }
 
 // Prepares these messages and says what came of it: every call in order, and the items by their lease.
-async function run(leases: HeldLease[], world: World = {}) {
+async function run(leases: PulledLease[], world: World = {}) {
   const { remembered = [], found = [], absent = 'others', onAsked, lookUpFails } = world
   const state = { next: 'next' in world ? world.next : 7n }
   const calls: string[] = []

@@ -8,7 +8,7 @@ import {
   type Outcome,
 } from '#contract'
 import type { HandBack } from '../../relay/disposition.ts'
-import type { HeldLease, Item, SourceName } from '../../relay/item.ts'
+import type { Item, PulledLease, SourceName } from '../../relay/item.ts'
 import type { LeaseRef, ShardQueue } from '../../relay/queue/shard-queue.ts'
 
 export const NOW = 1_795_000_000_000
@@ -45,12 +45,13 @@ export interface LeaseOptions {
   expires?: number
 }
 
-export function leaseOf(n: number, options: LeaseOptions = {}): HeldLease {
+export function leaseOf(n: number, options: LeaseOptions = {}): PulledLease {
   const { body = '', attempts = 1, source = 'queue', expires = LEASE_END } = options
   return {
     leaseId: `lease-${n}`,
     messageId: `message-${n}`,
     body: Buffer.from(body),
+    bytes: Buffer.byteLength(body),
     attempts,
     queued: NOW,
     source,
@@ -87,7 +88,7 @@ export function lostOf(n: number, options: ItemOptions = {}): Item {
 
 export function rawOf(n: number, options: LeaseOptions & { lease?: number } = {}): Item {
   const lease = { ...leaseOf(options.lease ?? n, options), messageId: `message-${n}` }
-  return { lease, kind: 'raw', problem: 'not JSON' }
+  return { lease, kind: 'raw', body: lease.body, problem: 'not JSON' }
 }
 
 export function outcomeOf(n: number): Outcome {

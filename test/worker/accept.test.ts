@@ -61,7 +61,7 @@ describe('accept', () => {
   }) => {
     for (const shards of [1, 2, 4, 8] satisfies ShardCount[]) {
       const { deps, sent, key } = await makeDeps({ shards })
-      const accepted = await createAccept(deps)({ task, records })
+      const accepted = await createAccept(deps)({ task, path: 'reports', records })
       if (accepted.status !== 'accepted') throw new Error('rejected')
       expect(accepted).toMatchObject({ received: NOW, count: 2 })
       expect(sent).toHaveLength(1)
@@ -92,7 +92,7 @@ describe('accept', () => {
       },
       tryLimitMs: 60_000,
     })
-    const accepting = createAccept(deps)({ task, records })
+    const accepting = createAccept(deps)({ task, path: 'reports', records })
     void accepting.then(({ status }) => calls.push(status))
     const { receipt } = envelopeOf({ shard: 0, text: await begun.promise, options: {} })
     expect(receipt).toMatch(/^[\w-]{43}$/)
@@ -106,7 +106,7 @@ describe('accept', () => {
     const { deps, calls } = await makeDeps({
       receiptKey: () => Promise.reject(new Error('no key')),
     })
-    await expect(createAccept(deps)({ task, records })).rejects.toThrow('no key')
+    await expect(createAccept(deps)({ task, path: 'reports', records })).rejects.toThrow('no key')
     expect(calls).toEqual([])
   })
 
@@ -119,7 +119,7 @@ describe('accept', () => {
       const { deps, sent, objects, key } = await makeDeps()
       const id = envelopeIdOf(new Uint8Array(12).fill(200))
       const keyed = { id, digest: '0a1b2c3d' }
-      const accepted = await createAccept(deps)({ task, records: given, keyed })
+      const accepted = await createAccept(deps)({ task, path: 'reports', records: given, keyed })
       if (accepted.status !== 'accepted') throw new Error('rejected')
       const { receipt } = accepted
       expect(accepted).toMatchObject(keyed)
@@ -137,10 +137,14 @@ describe('accept', () => {
       [1, 'claim'],
     ] as const) {
       const probe = await makeDeps()
-      await createAccept(probe.deps)({ task, records: [{ value: '' }] })
+      await createAccept(probe.deps)({ task, path: 'reports', records: [{ value: '' }] })
       const room = CLAIM_CHECK_BYTES - (probe.sent[0]?.text.length ?? 0)
       const { deps, sent } = await makeDeps()
-      await createAccept(deps)({ task, records: [{ value: 'x'.repeat(room + more) }] })
+      await createAccept(deps)({
+        task,
+        path: 'reports',
+        records: [{ value: 'x'.repeat(room + more) }],
+      })
       expect(envelopeOf(sent[0])).toHaveProperty(form)
     }
   })
@@ -153,7 +157,7 @@ describe('accept', () => {
         if (texts.length === 1) throw new Error('Internal Server Error')
       },
     })
-    expect((await createAccept(deps)({ task, records })).status).toBe('accepted')
+    expect((await createAccept(deps)({ task, path: 'reports', records })).status).toBe('accepted')
     expect(texts).toHaveLength(2)
     expect(texts[0]).toBe(texts[1])
   })
@@ -165,7 +169,7 @@ describe('accept', () => {
     'is not confirmed and hands out nothing when the send %s twice',
     async ([, send], { expect }) => {
       const { deps, logged } = await makeDeps({ send })
-      expect(await createAccept(deps)({ task, records })).toEqual({
+      expect(await createAccept(deps)({ task, path: 'reports', records })).toEqual({
         status: 'rejected',
         rejection: { reason: 'not_confirmed', keyed: false },
       })
@@ -176,7 +180,12 @@ describe('accept', () => {
   it('puts the records of a large envelope first and sends the claim', async ({ expect }) => {
     const large: EnvelopeRecords = [{ value: 'ü'.repeat(50_000) }]
     const { deps, calls, sent, objects } = await makeDeps()
-    const accepted = await createAccept(deps)({ task, records: large, traceparent: 't' })
+    const accepted = await createAccept(deps)({
+      task,
+      path: 'reports',
+      records: large,
+      traceparent: 't',
+    })
     if (accepted.status !== 'accepted') throw new Error('rejected')
     expect(calls).toEqual(['receipt', 'put', 'send'])
     const [[name, text] = ['', '']] = objects
@@ -201,7 +210,12 @@ describe('accept', () => {
     const large: EnvelopeRecords = [{ value: 'x'.repeat(96_000) }]
     const noPut = await makeDeps({ putObject: () => Promise.reject(new Error('R2 is away')) })
     const keyed = { id: envelopeIdOf(new Uint8Array(12)), digest: '0a1b2c3d' }
-    const rejected = await createAccept(noPut.deps)({ task, records: large, keyed })
+    const rejected = await createAccept(noPut.deps)({
+      task,
+      path: 'reports',
+      records: large,
+      keyed,
+    })
     expect(rejected).toEqual({
       status: 'rejected',
       rejection: { reason: 'not_confirmed', keyed: true },
@@ -209,7 +223,7 @@ describe('accept', () => {
     expect(noPut.calls).not.toContain('send')
 
     const noSend = await makeDeps({ send: () => Promise.reject(new Error('overloaded')) })
-    await createAccept(noSend.deps)({ task, records: large })
+    await createAccept(noSend.deps)({ task, path: 'reports', records: large })
     expect(noSend.objects.size).toBe(1)
   })
 
@@ -225,11 +239,38 @@ describe('accept', () => {
     'refuses a task of status %i as %s',
     async ([status, state], { expect }) => {
       const { deps, calls } = await makeDeps()
-      expect(await createAccept(deps)({ task: { ...task, status }, records })).toEqual({
+      expect(
+        await createAccept(deps)({ path: 'reports', task: { ...task, status }, records }),
+      ).toEqual({
         status: 'rejected',
         rejection: { reason: 'task_not_running', datahub: task.datahub, state },
       })
       expect(calls).toEqual([])
     },
   )
+
+  it('refuses a report that its topic would refuse, by its place and with the limit, and sends nothing', async ({
+    expect,
+  }) => {
+    const { deps, calls } = await makeDeps()
+    const accept = createAccept(deps)
+    const small = { ...task, maxMessageBytes: 1_000 }
+    const big = [{ value: 'a' }, { value: 'b'.repeat(1_000) }]
+    const refused = await accept({ task: small, path: 'reports', records: big })
+    expect(refused).toEqual({
+      status: 'rejected',
+      rejection: {
+        reason: 'report_too_large',
+        path: 'reports.1',
+        topic: 'orders',
+        bytes: expect.any(Number),
+        limit: 1_000,
+      },
+    })
+    expect(calls).toEqual([])
+    const { rejection } = refused as { rejection: { bytes: number } }
+    const fits = { ...task, maxMessageBytes: rejection.bytes }
+    const taken = await accept({ task: fits, path: 'reports', records: big })
+    expect(taken.status).toBe('accepted')
+  })
 })

@@ -4,6 +4,10 @@ import type { Rejection } from '../../worker/rejection.ts'
 
 const EVERY: Record<Rejection['reason'], [Rejection, number]> = {
   body_too_large: [{ reason: 'body_too_large', limit: 5 }, 413],
+  report_too_large: [
+    { reason: 'report_too_large', path: 'reports.0', topic: 't', bytes: 9, limit: 5 },
+    413,
+  ],
   not_utf8: [{ reason: 'not_utf8' }, 400],
   invalid_json: [{ reason: 'invalid_json', problem: 'x' }, 400],
   unsupported_media_type: [{ reason: 'unsupported_media_type', expected: 'x' }, 415],
@@ -20,8 +24,23 @@ const EVERY: Record<Rejection['reason'], [Rejection, number]> = {
   envelope_not_found: [{ reason: 'envelope_not_found', object: 'o' }, 404],
   conflict: [{ reason: 'conflict', problem: 'x' }, 409],
   idempotency_key_reused: [{ reason: 'idempotency_key_reused' }, 422],
+  instance_not_found: [
+    { reason: 'instance_not_found', instance: 'i', own: 'ckafka-00000000' },
+    404,
+  ],
+  topic_not_found: [{ reason: 'topic_not_found', topic: 't' }, 404],
+  partition_not_found: [{ reason: 'partition_not_found', topic: 't', partition: 9 }, 404],
+  topic_not_readable: [{ reason: 'topic_not_readable', topic: 't' }, 503],
+  message_not_found: [{ reason: 'message_not_found', why: 'queued', problem: 'x' }, 404],
+  invalid_cursor: [{ reason: 'invalid_cursor' }, 400],
+  rate_limited: [{ reason: 'rate_limited', perSecond: 20 }, 429],
+  relay_not_connected: [{ reason: 'relay_not_connected' }, 503],
+  relay_busy: [{ reason: 'relay_busy' }, 503],
+  relay_timed_out: [{ reason: 'relay_timed_out' }, 504],
+  kafka_unavailable: [{ reason: 'kafka_unavailable' }, 503],
   route_not_found: [{ reason: 'route_not_found' }, 404],
   method_not_allowed: [{ reason: 'method_not_allowed', allow: 'GET' }, 405],
+  upgrade_required: [{ reason: 'upgrade_required', protocol: 'websocket' }, 426],
   not_confirmed: [{ reason: 'not_confirmed', keyed: false }, 503],
   unavailable: [{ reason: 'unavailable', retryAfterSeconds: 7 }, 503],
   internal: [{ reason: 'internal' }, 500],
@@ -52,6 +71,26 @@ describe('the problem table', () => {
     expect(problemOf({ reason: 'not_confirmed', keyed: false }).headers).toBeUndefined()
     expect(problemOf({ reason: 'not_confirmed', keyed: true }).headers).toEqual({
       'Retry-After': '1',
+    })
+  })
+
+  it('gives a program what it may read', async ({ expect }) => {
+    const range = { start: '5', end: '9' }
+    const rejection = {
+      reason: 'message_not_found',
+      why: 'expired',
+      problem: 'x',
+      range,
+    } as const
+    const body = await problemResponse(rejection, context).response.json()
+    expect(body).toEqual({
+      type: '/problems/message-not-found',
+      title: 'Message not found',
+      status: 404,
+      detail: 'x',
+      reason: 'expired',
+      ...range,
+      requestId: 'r',
     })
   })
 

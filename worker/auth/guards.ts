@@ -28,6 +28,24 @@ export const secretHolder: Guard = async (c) => {
 
 export const admin: Guard = (c) => bearer(c, c.get('services').settings.adminToken, 'admin')
 
+/** Who may read topics and messages: the admin, or a credential with the scope query, by HTTP Basic. */
+export const queryReader: Guard = async (c) => {
+  if (!(await admin(c))) {
+    c.set('reader', 'admin')
+    return undefined
+  }
+  if (await secretHolder(c)) {
+    const problem = 'The admin token as a bearer token, or a SecretId by HTTP Basic, is expected.'
+    return { reason: 'unauthenticated', problem }
+  }
+  const credential = c.get('credential')
+  if (!credential.scopes.includes('query')) {
+    return { reason: 'forbidden', problem: 'The credential has no scope query.' }
+  }
+  c.set('reader', credential)
+  return undefined
+}
+
 export const relay: Guard = (c) => bearer(c, c.get('services').settings.relayToken, 'relay')
 
 async function bearer(c: AppContext, token: string, kind: string): Promise<Rejection | undefined> {

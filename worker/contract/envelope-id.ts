@@ -1,12 +1,12 @@
 /** The id of an envelope: 12 bytes, written as 16 base64url characters. Minted and parsed here only. */
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { fromBase64url, toBase64url } from './base64url.ts'
 
 export const ENVELOPE_ID_BYTES = 12
 
 export const EnvelopeId = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{16}$/)
+  .check(z.regex(/^[A-Za-z0-9_-]{16}$/))
   .brand<'EnvelopeId'>()
 export type EnvelopeId = z.infer<typeof EnvelopeId>
 

@@ -1,4 +1,9 @@
 // The one door of the contract: everything that both the worker and the relay must agree on.
+import { en } from 'zod/locales'
+import * as z from 'zod/mini'
+
+// zod/mini brings no words: without these every problem that a client or a dead letter is told reads "Invalid input".
+z.config(en())
 
 // identity
 export * from './envelope-id.ts'

@@ -1,5 +1,5 @@
 /** What the relay posts to the worker, and what the worker answers. */
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { EnvelopeId } from './envelope-id.ts'
 import { MAX_LOOKUP_IDS } from './limits.ts'
 import { Outcome } from './outcome.ts'
@@ -8,7 +8,9 @@ export const SettledEnvelope = z.strictObject({ id: EnvelopeId, outcome: Outcome
 export type SettledEnvelope = z.infer<typeof SettledEnvelope>
 
 /** `POST /internal/outcomes` */
-export const OutcomesRequest = z.strictObject({ outcomes: z.array(SettledEnvelope).min(1) })
+export const OutcomesRequest = z.strictObject({
+  outcomes: z.array(SettledEnvelope).check(z.minLength(1)),
+})
 export type OutcomesRequest = z.infer<typeof OutcomesRequest>
 
 /** The ids whose outcome the status store now holds, this one or an earlier one. Only those may be acked. */
@@ -17,7 +19,7 @@ export type OutcomesResponse = z.infer<typeof OutcomesResponse>
 
 /** `POST /internal/lookups`: which of these envelopes have an outcome? */
 export const LookupsRequest = z.strictObject({
-  ids: z.array(EnvelopeId).min(1).max(MAX_LOOKUP_IDS),
+  ids: z.array(EnvelopeId).check(z.minLength(1), z.maxLength(MAX_LOOKUP_IDS)),
 })
 export type LookupsRequest = z.infer<typeof LookupsRequest>
 

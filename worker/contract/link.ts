@@ -5,7 +5,7 @@
  *
  * Besides, the relay sends the text `ping` when it has been silent for a while; the platform answers `pong` without waking the worker.
  */
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { MAX_LIST_RECORDS, MAX_TASKS } from './limits.ts'
 import { InstanceId, TopicName } from './names.ts'
 
@@ -23,15 +23,15 @@ export const LINK_CLOSE = {
   badInstance: 4421,
 } as const
 
-const Offset = z.string().regex(/^\d{1,19}$/)
-const Partition = z.int().min(0).max(2_147_483_647)
-const Count = z.int().min(0)
+const Offset = z.string().check(z.regex(/^\d{1,19}$/))
+const Partition = z.int().check(z.minimum(0), z.maximum(2_147_483_647))
+const Count = z.int().check(z.minimum(0))
 /** Unix ms. */
-const Time = z.int().min(0)
+const Time = z.int().check(z.minimum(0))
 export const PartitionOffset = z.strictObject({ partition: Partition, offset: Offset })
 export type PartitionOffset = z.infer<typeof PartitionOffset>
 
-const Limit = z.int().min(1).max(MAX_LIST_RECORDS)
+const Limit = z.int().check(z.minimum(1), z.maximum(MAX_LIST_RECORDS))
 
 /** What the worker may ask. */
 export const LinkQuery = z.union([
@@ -42,7 +42,7 @@ export const LinkQuery = z.union([
     partition: Partition,
     offset: Offset,
     /** A record whose key, value and headers have more bytes than this is not sent. */
-    maxBytes: z.int().min(1),
+    maxBytes: z.int().check(z.minimum(1)),
   }),
   /** Up to `limit` records of one partition from `offset` on. */
   z.strictObject({
@@ -60,16 +60,19 @@ export const LinkQuery = z.union([
     topic: TopicName,
     from: Time,
     /** Only this partition. */
-    partition: Partition.optional(),
+    partition: z.optional(Partition),
     /** Where to go on: the `next` of the answer before. */
-    next: z.array(PartitionOffset).optional(),
+    next: z.optional(z.array(PartitionOffset)),
     limit: Limit,
     /** Whether `limit` counts for each partition or for all of them together. */
     limitOf: z.enum(['partition', 'all']),
     values: z.boolean(),
   }),
   /** All topics but internal ones, or those of these names that exist. */
-  z.strictObject({ op: z.literal('topics'), names: z.array(TopicName).max(MAX_TASKS).optional() }),
+  z.strictObject({
+    op: z.literal('topics'),
+    names: z.optional(z.array(TopicName).check(z.maxLength(MAX_TASKS))),
+  }),
   /** One topic with all that is known of it. */
   z.strictObject({ op: z.literal('topic'), topic: TopicName }),
   z.strictObject({ op: z.literal('cluster') }),
@@ -78,7 +81,7 @@ export type LinkQuery = z.infer<typeof LinkQuery>
 export type LinkOp = LinkQuery['op']
 
 const Header = z.union([
-  z.strictObject({ name: z.string(), value: z.string().nullable() }),
+  z.strictObject({ name: z.string(), value: z.nullable(z.string()) }),
   z.strictObject({ name: z.string(), base64: z.string() }),
 ])
 
@@ -93,11 +96,11 @@ export const StoredRecord = z.strictObject({
   timestamp: z.int(),
   /** Bytes of key, value and headers. */
   bytes: Count,
-  key: z.string().nullable().optional(),
-  keyBase64: z.string().optional(),
-  value: z.string().nullable().optional(),
-  base64: z.string().optional(),
-  headers: z.array(Header).optional(),
+  key: z.optional(z.nullable(z.string())),
+  keyBase64: z.optional(z.string()),
+  value: z.optional(z.nullable(z.string())),
+  base64: z.optional(z.string()),
+  headers: z.optional(z.array(Header)),
 })
 export type StoredRecord = z.infer<typeof StoredRecord>
 
@@ -128,23 +131,23 @@ const TopicSummary = z.strictObject({
 })
 export type TopicSummary = z.infer<typeof TopicSummary>
 
-const TopicDetail = TopicSummary.extend({
+const TopicDetail = z.extend(TopicSummary, {
   /** Kafka's own id of the topic, where the cluster gives one. */
-  id: z.string().optional(),
+  id: z.optional(z.string()),
   partitionStates: z.array(
     z.strictObject({
       partition: Partition,
       /** Broker id; absent: it has no leader now. */
-      leader: z.int().optional(),
+      leader: z.optional(z.int()),
       replicas: Count,
       inSync: Count,
       /** The first offset that is there, and the first that is not yet (of what is committed); absent where the leader did not say. */
-      start: Offset.optional(),
-      end: Offset.optional(),
+      start: z.optional(Offset),
+      end: z.optional(Offset),
     }),
   ),
   /** By Kafka's names, as texts; absent: the relay may not read them. */
-  config: z.record(z.string(), z.string()).optional(),
+  config: z.optional(z.record(z.string(), z.string())),
 })
 export type TopicDetail = z.infer<typeof TopicDetail>
 
@@ -171,13 +174,13 @@ export const LinkAnswer = z.union([
     start: Offset,
     end: Offset,
     /** Of a record that is too large. */
-    bytes: Count.optional(),
+    bytes: z.optional(Count),
   }),
   z.strictObject({
     status: z.literal('records'),
     records: z.array(StoredRecord),
     /** Where each partition goes on; absent: everything up to the end was read. */
-    next: z.array(PartitionOffset).optional(),
+    next: z.optional(z.array(PartitionOffset)),
   }),
   z.strictObject({ status: z.literal('topics'), topics: z.array(TopicSummary) }),
   z.strictObject({ status: z.literal('topic'), topic: TopicDetail }),
@@ -195,15 +198,15 @@ export const TargetState = z.union([
   z.strictObject({
     topic: TopicName,
     status: z.literal('fit'),
-    partitions: z.int().min(1),
+    partitions: z.int().check(z.minimum(1)),
     /** Largest record batch of one report that it takes; absent: not known, or the relay compresses. */
-    maxMessageBytes: z.int().min(1).optional(),
+    maxMessageBytes: z.optional(z.int().check(z.minimum(1))),
   }),
   z.strictObject({ topic: TopicName, status: z.literal('unfit'), reason: TargetProblem }),
 ])
 export type TargetState = z.infer<typeof TargetState>
 
-const Id = z.int().min(1)
+const Id = z.int().check(z.minimum(1))
 
 export const RelayFrame = z.union([
   z.strictObject({
@@ -211,11 +214,14 @@ export const RelayFrame = z.union([
     v: z.int(),
     instance: InstanceId,
     /** RELAY_ID, for logs. */
-    relay: z.string().max(100),
+    relay: z.string().check(z.maxLength(100)),
   }),
   z.strictObject({ type: z.literal('answer'), id: Id, answer: LinkAnswer }),
   /** All watched topics at first, then those that changed. */
-  z.strictObject({ type: z.literal('targets'), targets: z.array(TargetState).max(MAX_TASKS) }),
+  z.strictObject({
+    type: z.literal('targets'),
+    targets: z.array(TargetState).check(z.maxLength(MAX_TASKS)),
+  }),
 ])
 export type RelayFrame = z.infer<typeof RelayFrame>
 
@@ -225,14 +231,20 @@ export const WorkerFrame = z.union([
     type: z.literal('query'),
     id: Id,
     /** Time left for the answer, ms. */
-    withinMs: z.int().min(1),
+    withinMs: z.int().check(z.minimum(1)),
     query: LinkQuery,
   }),
   /** Nobody waits for the answer any more; none is due. */
   z.strictObject({ type: z.literal('cancel'), id: Id }),
   /** The target topics to look at from now on: all of them, each time. */
-  z.strictObject({ type: z.literal('watch'), topics: z.array(TopicName).max(MAX_TASKS) }),
+  z.strictObject({
+    type: z.literal('watch'),
+    topics: z.array(TopicName).check(z.maxLength(MAX_TASKS)),
+  }),
   /** Somebody waits for what is in these shards' queues. */
-  z.strictObject({ type: z.literal('wake'), shards: z.array(z.int().min(0).max(7)).min(1) }),
+  z.strictObject({
+    type: z.literal('wake'),
+    shards: z.array(z.int().check(z.minimum(0), z.maximum(7))).check(z.minLength(1)),
+  }),
 ])
 export type WorkerFrame = z.infer<typeof WorkerFrame>

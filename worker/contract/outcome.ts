@@ -2,7 +2,7 @@
  * The outcome: the final word on an envelope, one entry for each report, packed as runs. Written into the ledger in the transaction
  * that makes it true, posted to the status store, and shown to whoever holds the receipt.
  */
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { BodyDigest } from './envelope.ts'
 import { DatahubId } from './names.ts'
 
@@ -34,25 +34,25 @@ export type ReportOutcome =
   | { status: 'delivered'; partition: number; /** Kafka offset, decimal. */ offset: string }
   | { status: 'failed'; reason: FailureReason }
 
-const Offset = z.string().regex(/^\d{1,19}$/)
-const Count = z.int().min(1)
+const Offset = z.string().check(z.regex(/^\d{1,19}$/))
+const Count = z.int().check(z.minimum(1))
 
 /** `[count, partition, first offset]`: consecutive reports at consecutive offsets; `[count, reason]`: consecutive failures. */
 export const Run = z.union([
-  z.tuple([Count, z.int().min(0), Offset]),
+  z.tuple([Count, z.int().check(z.minimum(0)), Offset]),
   z.tuple([Count, FailureReason]),
 ])
 export type Run = z.infer<typeof Run>
 
 export const Outcome = z.strictObject({
   datahub: DatahubId,
-  topic: z.string().max(249),
+  topic: z.string().check(z.maxLength(249)),
   /** Accept time, Unix ms. */
-  received: z.int().min(0),
+  received: z.int().check(z.minimum(0)),
   /** When the relay sent it to Kafka, Unix ms. */
-  sent: z.int().min(0),
-  digest: BodyDigest.optional(),
-  runs: z.array(Run).min(1),
+  sent: z.int().check(z.minimum(0)),
+  digest: z.optional(BodyDigest),
+  runs: z.array(Run).check(z.minLength(1)),
 })
 export type Outcome = z.infer<typeof Outcome>
 

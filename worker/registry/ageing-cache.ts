@@ -19,19 +19,21 @@ const READ_LIMIT_MS = 5_000
  */
 const SHARED_LIMIT_MS = 1_500
 
-export interface AgeingCacheDeps {
+export interface AgeingCacheDeps<V> {
   now: () => number
   log: Log
   maxEntries: number
+  /** A value that is about to change is read each time. */
+  keeps?: (value: V) => boolean
   sharedLimitMs?: number
 }
 
 export class AgeingCache<V> {
   readonly #entries = new Map<string, { value: V | undefined; began: number }>()
   readonly #reads = new Map<string, { reading: Promise<V | undefined>; began: number }>()
-  readonly #deps: AgeingCacheDeps
+  readonly #deps: AgeingCacheDeps<V>
 
-  constructor(deps: AgeingCacheDeps) {
+  constructor(deps: AgeingCacheDeps<V>) {
     this.#deps = deps
   }
 
@@ -93,6 +95,7 @@ export class AgeingCache<V> {
     const known = this.#entries.get(key)
     if (known && known.began > began) return
     this.#entries.delete(key)
+    if (value !== undefined && this.#deps.keeps?.(value) === false) return
     this.#entries.set(key, { value, began })
     // A map keeps the order of insertion, so the first key is the one read longest ago.
     const [oldest] = this.#entries.keys()

@@ -14,6 +14,7 @@ import { openSecret } from './secret-vault.ts'
 export interface RegistryReader {
   findTask: (datahub: string) => Promise<StoredTask | null>
   findCredential: (secretId: string) => Promise<StoredCredential | null>
+  taskTopics: () => Promise<[datahub: string, topic: string][]>
 }
 
 export interface DirectoryKeys {
@@ -35,7 +36,10 @@ export interface DirectoryCache {
 }
 
 export function createDirectoryCache(deps: { now: () => number; log: Log }): DirectoryCache {
-  const tasks = new AgeingCache<Task>({ ...deps, maxEntries: MAX_ENTRIES })
+  // One that is being created soon runs, and its maker waits for that.
+  const keeps = ({ status }: Task): boolean => status !== 0
+  const tasks = new AgeingCache<Task>({ ...deps, maxEntries: MAX_ENTRIES, keeps })
+  const topics = new AgeingCache<ReadonlyMap<string, string>>({ ...deps, maxEntries: 1 })
   const credentials = new AgeingCache<Credential>({ ...deps, maxEntries: MAX_ENTRIES })
 
   function view({ registry, keys, waitUntil }: RequestScope): Directory {
@@ -45,6 +49,14 @@ export function createDirectoryCache(deps: { now: () => number; log: Log }): Dir
         const read = async (): Promise<Task | undefined> =>
           (await registry.findTask(datahub)) ?? undefined
         return tasks.get(datahub, read, waitUntil)
+      },
+
+      async topicsOf(datahubs) {
+        const read = async () => new Map(await registry.taskTopics())
+        const all = (await topics.get('all', read, waitUntil)) ?? new Map<string, string>()
+        return new Set(
+          datahubs === 'all' ? all.values() : datahubs.flatMap((d) => all.get(d) ?? []),
+        )
       },
 
       async findCredential(secretId) {

@@ -2,15 +2,15 @@
  * The control plane's core: making and listing tasks and credentials. REST, Tencent's actions and the console are skins over it. Input
  * is checked by its schemas at the boundary; here ids are drawn and secrets sealed.
  */
-import * as z from 'zod'
-import { DatahubId, InstanceId, isReservedTopic, TopicName } from '#contract'
+import * as z from 'zod/mini'
+import { DatahubId, InstanceId, isReservedTopic, MAX_TASKS, TopicName } from '#contract'
 import type { Rejection } from '../rejection.ts'
 import { withinMs } from '../time-limit.ts'
 import { UnavailableError } from '../unavailable.ts'
 import type { DirectoryKeys } from './cached-directory.ts'
 import { SCOPES, type Task } from './directory.ts'
 import { LOWERCASE_ALPHABET, MIXED_ALPHABET, randomText } from './random-text.ts'
-import type { StoredCredential, StoredTask } from './registry.ts'
+import type { NewStoredTask, StoredCredential, StoredTask } from './registry.ts'
 import { mintSecretId } from './secret-id.ts'
 import { sealSecret } from './secret-vault.ts'
 
@@ -18,24 +18,31 @@ export const NewTask = z.strictObject({
   /** Tencent's TaskName. */
   name: z
     .string()
-    .regex(
-      /^[A-Za-z][A-Za-z0-9._-]{0,63}$/,
-      'it starts with a letter and has at most 64 letters, digits, "-", "." and "_"',
+    .check(
+      z.regex(
+        /^[A-Za-z][A-Za-z0-9._-]{0,63}$/,
+        'it starts with a letter and has at most 64 letters, digits, "-", "." and "_"',
+      ),
     ),
-  topic: TopicName.refine((t) => !isReservedTopic(t), 'topics edgehub-* and __* are reserved'),
-  instance: InstanceId.optional(),
+  topic: TopicName.check(
+    z.refine((t) => !isReservedTopic(t), 'topics edgehub-* and __* are reserved'),
+  ),
+  instance: z.optional(InstanceId),
 })
 export type NewTask = z.infer<typeof NewTask>
 
 export const NewCredential = z.strictObject({
-  scopes: z.array(z.enum(SCOPES)).min(1).default(['send']),
-  datahubs: z.union([z.literal('all'), z.array(DatahubId).min(1).max(1_000)]).default('all'),
+  scopes: z._default(z.array(z.enum(SCOPES)).check(z.minLength(1)), ['send']),
+  datahubs: z._default(
+    z.union([z.literal('all'), z.array(DatahubId).check(z.minLength(1), z.maxLength(1_000))]),
+    'all',
+  ),
 })
 export type NewCredential = z.infer<typeof NewCredential>
 
 /** What the control plane asks of the registry object. */
 export interface RegistryWriter {
-  addTask: (task: StoredTask) => Promise<'added' | 'name_taken' | 'id_taken'>
+  addTask: (task: NewStoredTask) => Promise<'added' | 'name_taken' | 'id_taken' | 'too_many'>
   listTasks: () => Promise<StoredTask[]>
   addCredential: (credential: StoredCredential) => Promise<void>
   listCredentials: () => Promise<StoredCredential[]>
@@ -47,6 +54,8 @@ export interface ControlDeps {
   keys: () => Promise<DirectoryKeys>
   now: () => number
   randomBytes: (length: number) => Uint8Array<ArrayBuffer>
+  /** There is a target topic that no relay may have looked at. Never fails; nobody waits for it. */
+  onNewTarget: () => void
 }
 
 export type CreatedTask =
@@ -64,6 +73,7 @@ export interface CreatedCredential {
 export type ListedCredential = Omit<StoredCredential, 'sealedKeys'>
 
 export interface Control {
+  /** Its status is 0, creating, until a relay has looked at its topic; then 1, or -1 with the problem. */
   createTask: (input: NewTask) => Promise<CreatedTask>
   listTasks: () => Promise<StoredTask[]>
   createCredential: (input: NewCredential) => Promise<CreatedCredential>
@@ -97,13 +107,18 @@ export function createControl(deps: ControlDeps): Control {
       for (;;) {
         const datahub = `datahub-${randomText(LOWERCASE_ALPHABET, 8, randomBytes)}`
         const taskId = `task-${randomText(LOWERCASE_ALPHABET, 8, randomBytes)}`
-        const task: Task = { datahub, taskId, name, instance, topic, status: 1 }
+        const task: Task = { datahub, taskId, name, instance, topic, status: 0 }
         const added = await reached((r) => r.addTask({ ...task, created: now() }))
         switch (added) {
           case 'added':
+            deps.onNewTarget()
             return { status: 'created', task }
           case 'name_taken': {
             const problem = `There is a task named ${name} already.`
+            return { status: 'rejected', rejection: { reason: 'conflict', problem } }
+          }
+          case 'too_many': {
+            const problem = `There are ${MAX_TASKS} tasks, and that is the most.`
             return { status: 'rejected', rejection: { reason: 'conflict', problem } }
           }
           case 'id_taken':

@@ -2,7 +2,7 @@
  * What the data plane knows of tasks and credentials. The directory answers from an isolate cache over the registry object: an entry is
  * fresh for 5 s, refreshed in the background after that, and never served when older than 15 s.
  */
-import type { DatahubId, InstanceId, TopicName } from '#contract'
+import type { DatahubId, InstanceId, TargetProblem, TopicName } from '#contract'
 
 export const SCOPES = ['send', 'query', 'manage'] as const
 export type Scope = (typeof SCOPES)[number]
@@ -26,12 +26,19 @@ export interface Task {
   instance: InstanceId
   topic: TopicName
   status: TaskStatus
+  /** Why a relay can't write to its topic: what made it fail, or what came up since it runs. */
+  problem?: TargetProblem
+  /** As a relay found them last. */
+  partitions?: number
+  maxMessageBytes?: number
 }
 
 export interface Directory {
   /** undefined: forged (refused by its MAC, before any look-up), unknown, or disabled. */
   findCredential(secretId: string): Promise<Credential | undefined>
   findTask(datahub: string): Promise<Task | undefined>
+  /** The topics that these datahubs write to. */
+  topicsOf(datahubs: Credential['datahubs']): Promise<ReadonlySet<TopicName>>
 }
 
 export function mayUse(credential: Credential, scope: Scope, datahub: DatahubId): boolean {

@@ -1,4 +1,4 @@
-/** `POST /v1/datahubs`, `GET /v1/datahubs`: makes a task and its access point; lists them. */
+/** `POST /v1/datahubs`, `GET /v1/datahubs`: makes a task and its access point, which takes reports once a relay has found its topic; lists them. */
 import { answer, refuse, type AppContext } from '../context.ts'
 import { readJsonAs } from '../parse.ts'
 import { NewTask } from '../registry/control.ts'
@@ -19,6 +19,19 @@ export async function listDatahubs(c: AppContext): Promise<Response> {
   return answer(200, { datahubs: tasks.map((task) => show(task)) })
 }
 
-function show({ datahub, taskId, name, topic, instance, status }: Task) {
-  return { datahubId: datahub, taskId, name, topic, instanceId: instance, status }
+/** With what a relay found of its topic, once it has looked. */
+function show(task: Task) {
+  const { datahub, taskId, name, topic, instance, status } = task
+  const { problem, partitions, maxMessageBytes } = task
+  return {
+    datahubId: datahub,
+    taskId,
+    name,
+    topic,
+    instanceId: instance,
+    status,
+    problem,
+    partitions,
+    maxMessageBytes,
+  }
 }

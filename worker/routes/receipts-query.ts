@@ -1,5 +1,5 @@
 /** `POST /v1/receipts/query`: up to 100 receipts at once, answered in order. One forged receipt refuses the query, by its place. */
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { answer, refuse, type AppContext } from '../context.ts'
 import { readJsonAs } from '../parse.ts'
 import { viewReceipt } from '../status/receipt-view.ts'
@@ -7,7 +7,9 @@ import { viewReceipt } from '../status/receipt-view.ts'
 const MAX_RECEIPTS = 100
 const MAX_QUERY_BYTES = 16_384
 
-const ReceiptsQuery = z.strictObject({ receipts: z.array(z.string()).min(1).max(MAX_RECEIPTS) })
+const ReceiptsQuery = z.strictObject({
+  receipts: z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_RECEIPTS)),
+})
 
 export async function queryReceipts(c: AppContext): Promise<Response> {
   const { openReceipt, status, now } = c.get('services')

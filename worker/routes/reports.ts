@@ -56,6 +56,7 @@ export async function postReports(c: AppContext): Promise<Response> {
   const accepted = await services.accept({
     task,
     records,
+    path: 'reports',
     ...(keyed && { keyed }),
     ...(traceparent && { traceparent }),
   })

@@ -17,9 +17,6 @@ import { parseTc3Authorization, type Tc3Authorization } from './tc3-authorizatio
 import type { SignedRequest } from './tc3-candidates.ts'
 import { checkTc3Signature } from './tc3.ts'
 
-export const ACTIONS = ['SendMessage'] as const
-export type Action = (typeof ACTIONS)[number]
-
 export interface CallDeps {
   directory: Directory
   /** Unix ms. */
@@ -35,26 +32,34 @@ export interface Refused {
   reason: string
   /** The signatures' candidates, for the log alone. */
   tried?: string
+  /** What made it fail, for the log alone. */
+  cause?: string
 }
 
 export interface Call {
   status: 'authenticated'
-  action: Action
+  action: string
   credential: Credential
   body: Uint8Array
+  headers: Headers
 }
 
-export async function authenticateCall(request: Request, deps: CallDeps): Promise<Call | Refused> {
+/** `actions` are the known ones, by name. */
+export async function authenticateCall<Run>(
+  request: Request,
+  deps: CallDeps,
+  actions: ReadonlyMap<string, Run>,
+): Promise<(Call & { run: Run }) | Refused> {
   if (request.method !== 'POST' && request.method !== 'GET') {
     return refuse(errorOfCall, { reason: 'method_not_supported', method: request.method })
   }
   const body = request.method === 'GET' ? new Uint8Array() : await readBody(request, MAX_BODY_BYTES)
   if (!body) return refuse(errorOfRejection, { reason: 'body_too_large', limit: MAX_BODY_BYTES })
   const signed = signedRequestOf(request, body)
-  const head = readHead(signed)
+  const head = readHead(signed, actions)
   if (head.status === 'refused') return head
 
-  const { authorization, action } = head
+  const { authorization, action, run } = head
   const credential = await deps.directory.findCredential(authorization.secretId)
   if (!credential) return refuse(errorOfCall, { reason: 'secret_id_not_found' })
   const { secretKeys } = credential
@@ -66,17 +71,21 @@ export async function authenticateCall(request: Request, deps: CallDeps): Promis
     return tried === undefined ? refused : { ...refused, tried }
   }
   // X-TC-Token is not looked at: the signature does not cover it, and no credential here is temporary.
-  return { status: 'authenticated', action, credential, body }
+  return { status: 'authenticated', action, run, credential, body, headers: request.headers }
 }
 
-interface Head {
+interface Head<Run> {
   status: 'read'
-  action: Action
+  action: string
+  run: Run
   authorization: Tc3Authorization
 }
 
 /** All that can be said before a look-up. */
-function readHead(request: SignedRequest): Head | Refused {
+function readHead<Run>(
+  request: SignedRequest,
+  actions: ReadonlyMap<string, Run>,
+): Head<Run> | Refused {
   const header = (name: string): string => request.headers.get(name)?.trim() ?? ''
   const authorizationText = header('authorization')
   const problem = transportProblem(request, authorizationText, header('content-type'))
@@ -92,12 +101,12 @@ function readHead(request: SignedRequest): Head | Refused {
   }
   const version = header('X-TC-Version')
   if (version !== API_VERSION) return refuse(errorOfCall, { reason: 'unknown_version', version })
-  const actionText = header('X-TC-Action')
-  const action = ACTIONS.find((name) => name === actionText)
-  if (!action) return refuse(errorOfCall, { reason: 'unknown_action', action: actionText })
+  const action = header('X-TC-Action')
+  const run = actions.get(action)
+  if (!run) return refuse(errorOfCall, { reason: 'unknown_action', action })
   const authorization = parseTc3Authorization(authorizationText)
   if (!authorization) return refuse(errorOfCall, { reason: 'authorization_malformed' })
-  return { status: 'read', action, authorization }
+  return { status: 'read', action, run, authorization }
 }
 
 /** Which way a call is signed, with the modes that are not served yet. */

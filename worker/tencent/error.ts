@@ -2,6 +2,7 @@
  * Tencent's error codes, and one exhaustive table from each union of refusals to them. Clients branch on
  * the code; the message says what to do. It never says which candidates of a signature were tried, nor why something inside failed.
  */
+import { TROUBLE } from '../query/trouble.ts'
 import type { Rejection } from '../rejection.ts'
 import { TIMESTAMP_TOLERANCE_SECONDS, type SignatureProblem } from './tc3.ts'
 
@@ -16,10 +17,13 @@ export const TENCENT_CODES = [
   'InvalidAction',
   'InvalidParameter',
   'InvalidParameterValue',
+  'InvalidParameterValue.InstanceNotExist',
   'MissingParameter',
   'NoSuchVersion',
+  'RequestLimitExceeded',
   'RequestSizeLimitExceeded',
   'ResourceNotFound',
+  'ResourceUnavailable',
   'ServiceUnavailable',
   'UnknownParameter',
   'UnsupportedOperation',
@@ -148,6 +152,13 @@ export function errorOfRejection(rejection: Rejection): TencentError {
       const message = `The request body has more than ${limit} bytes.`
       return { code: 'RequestSizeLimitExceeded', message }
     }
+    case 'report_too_large': {
+      const { path, topic, bytes, limit } = rejection
+      return badValue(
+        path,
+        `The topic ${topic} takes messages of at most ${limit} bytes; this one would have ${bytes}.`,
+      )
+    }
     case 'not_utf8':
       return { code: 'InvalidParameter', message: 'The request body is not valid UTF-8.' }
     case 'invalid_json':
@@ -200,6 +211,43 @@ export function errorOfRejection(rejection: Rejection): TencentError {
       return { code: 'FailedOperation', message: rejection.problem }
     case 'idempotency_key_reused':
       return badValue('Idempotency-Key', 'It was used with another body.')
+    case 'instance_not_found':
+      return {
+        code: 'InvalidParameterValue.InstanceNotExist',
+        message: `The instance \`${clip(rejection.instance)}\` does not exist; this is \`${rejection.own}\`.`,
+      }
+    case 'topic_not_found':
+      return {
+        code: 'ResourceNotFound',
+        message: `The topic \`${clip(rejection.topic)}\` does not exist.`,
+      }
+    case 'partition_not_found':
+      return badValue(
+        'Partition',
+        `The topic ${rejection.topic} has no partition ${rejection.partition}.`,
+      )
+    case 'topic_not_readable':
+      return {
+        code: 'FailedOperation',
+        message: `Kafka does not let the relay read the topic ${rejection.topic}.`,
+      }
+    case 'message_not_found':
+      return { code: 'FailedOperation', message: rejection.problem }
+    case 'invalid_cursor':
+      return badValue('Cursor', 'It is none of this service.')
+    case 'rate_limited': {
+      const { perSecond } = rejection
+      return {
+        code: 'RequestLimitExceeded',
+        message: `Your current request times equals to \`${perSecond + 1}\` in a second, which exceeds the frequency limit \`${perSecond}\` for a second. Please reduce the frequency of calls.`,
+      }
+    }
+    case 'relay_not_connected':
+    case 'kafka_unavailable':
+      return { code: 'ResourceUnavailable', message: TROUBLE[rejection.reason] }
+    case 'relay_busy':
+    case 'relay_timed_out':
+      return { code: 'ServiceUnavailable', message: TROUBLE[rejection.reason] }
     case 'route_not_found':
       return {
         code: 'UnsupportedOperation',
@@ -209,6 +257,11 @@ export function errorOfRejection(rejection: Rejection): TencentError {
       return {
         code: 'UnsupportedProtocol',
         message: `The request method is not supported; use ${rejection.allow}.`,
+      }
+    case 'upgrade_required':
+      return {
+        code: 'UnsupportedProtocol',
+        message: `The request must ask for the protocol \`${rejection.protocol}\`.`,
       }
     case 'not_confirmed':
       return {

@@ -10,8 +10,8 @@ import {
   type EnvelopeRecord,
   type EnvelopeRecords,
 } from '#contract'
-import { decodeUtf8 } from '../body.ts'
 import type { Rejection } from '../rejection.ts'
+import { isObject, parseObject, type JsonObject } from './json-object.ts'
 
 export interface SendMessage {
   /** As the client wrote it; whether it has the form of an id is the look-up's business. */
@@ -23,8 +23,6 @@ export type ParsedSendMessage =
   | { status: 'parsed'; message: SendMessage }
   | { status: 'rejected'; rejection: Rejection }
 
-type JsonObject = Record<string, unknown>
-
 /** Total: never throws. */
 export function parseSendMessage(body: Uint8Array): ParsedSendMessage {
   const json = parseObject(body)
@@ -33,23 +31,6 @@ export function parseSendMessage(body: Uint8Array): ParsedSendMessage {
   return 'reason' in checked
     ? { status: 'rejected', rejection: checked }
     : { status: 'parsed', message: checked }
-}
-
-function parseObject(body: Uint8Array): { fields: JsonObject } | { rejection: Rejection } {
-  // An empty body counts as no parameters.
-  if (body.length === 0) return { fields: {} }
-  const text = decodeUtf8(body)
-  if (text === undefined) return { rejection: { reason: 'not_utf8' } }
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch (error) {
-    // V8 quotes the text around the fault: good for the client, and the log is not given it.
-    const problem = error instanceof Error ? error.message : 'it does not parse'
-    return { rejection: { reason: 'invalid_json', problem } }
-  }
-  if (isObject(json)) return { fields: json }
-  return { rejection: { reason: 'invalid_type', path: '', expected: 'an object' } }
 }
 
 function checkFields(fields: JsonObject, bodyBytes: number): SendMessage | Rejection {
@@ -137,8 +118,4 @@ const encoder = new TextEncoder()
 
 function recordBytes({ key = '', value = '' }: EnvelopeRecord): number {
   return encoder.encode(key).length + encoder.encode(value).length
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

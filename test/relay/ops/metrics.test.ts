@@ -58,7 +58,9 @@ describe('the metrics', () => {
       .flatMap((metric) =>
         'labelNames' in metric && Array.isArray(metric.labelNames) ? metric.labelNames : [],
       )
-    expect(new Set(labels)).toEqual(new Set(['answer', 'reason', 'shard', 'source', 'target']))
+    expect(new Set(labels)).toEqual(
+      new Set(['answer', 'op', 'reason', 'result', 'shard', 'source', 'target']),
+    )
   })
 
   it('are those that docs/operations.md lists, each with its kind, and no others', async ({

@@ -152,4 +152,26 @@ describe('the ageing cache', () => {
     for (const key of ['a', 'b', 'c']) await c.get(key)
     expect(['a', 'b', 'c'].map((key) => c.cache.has(key))).toEqual([false, true, true])
   })
+
+  it('reads a value that it does not keep each time', async ({ expect }) => {
+    const cache = new AgeingCache<string>({
+      now: () => 1,
+      log: () => {},
+      maxEntries: 9,
+      keeps: (value) => value !== 'soon',
+    })
+    const values = ['soon', 'soon', 'there', 'gone']
+    const get = (): Promise<string | undefined> =>
+      cache.get(
+        'k',
+        async () => values.shift(),
+        () => {},
+      )
+    expect([await get(), await get(), await get(), await get()]).toEqual([
+      'soon',
+      'soon',
+      'there',
+      'there',
+    ])
+  })
 })

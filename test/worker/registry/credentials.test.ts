@@ -95,6 +95,7 @@ describe('the directory', () => {
           asked.push(datahub)
           return null
         },
+        taskTopics: async () => [],
         async findCredential(id) {
           asked.push(id)
           return id === secretId ? stored : null

@@ -1,6 +1,7 @@
-import { evictDurableObject } from 'cloudflare:test'
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, it } from 'vitest'
+import { MAX_TASKS } from '#contract'
 import type { Registry, StoredCredential, StoredTask } from '../../../worker/registry/registry.ts'
 
 const newRegistry = (): DurableObjectStub<Registry> => env.REGISTRY.getByName(crypto.randomUUID())
@@ -51,5 +52,67 @@ describe('the registry', () => {
       'id_taken',
     )
     expect(await registry.listTasks()).toHaveLength(1)
+  })
+
+  it('runs a waiting or failed task once its topic is fit, and notes later problems without stopping it', async ({
+    expect,
+  }) => {
+    const registry = newRegistry()
+    await registry.addTask({ ...task, status: 0 })
+    await registry.addTask({ ...task, status: 6, name: 'paused', datahub: 'd2', taskId: 't2' })
+    await registry.addTask({
+      ...task,
+      topic: 'other',
+      name: 'o',
+      datahub: 'd3',
+      taskId: 't3',
+      status: 0,
+    })
+    const found = async (): Promise<StoredTask | null> => registry.findTask(task.datahub)
+
+    const gone = { topic: 'orders', status: 'unfit', reason: 'topic_not_found' } as const
+    await registry.applyTargets([gone])
+    expect(await found()).toEqual({ ...task, status: -1, problem: 'topic_not_found' })
+
+    const fit = { topic: 'orders', status: 'fit', partitions: 6, maxMessageBytes: 1000 } as const
+    await registry.applyTargets([fit])
+    const running = { ...task, status: 1, partitions: 6, maxMessageBytes: 1000 }
+    expect(await found()).toEqual(running)
+
+    await registry.applyTargets([gone])
+    expect(await found()).toEqual({ ...task, status: 1, problem: 'topic_not_found' })
+
+    expect(await registry.findTask('d2')).toMatchObject({ status: 6 })
+    expect(await registry.findTask('d3')).toMatchObject({ status: 0 })
+  })
+
+  it('knows which topics are written to, each once', async ({ expect }) => {
+    const registry = newRegistry()
+    await registry.addTask(task)
+    await registry.addTask({ ...task, name: 'b', datahub: 'd2', taskId: 't2' })
+    await registry.addTask({
+      ...task,
+      name: 'c',
+      datahub: 'd3',
+      taskId: 't3',
+      status: 3,
+      topic: 'x',
+    })
+    expect(await registry.targetTopics()).toEqual(['orders'])
+    expect(await registry.taskTopics()).toEqual([
+      ['d2', 'orders'],
+      [task.datahub, 'orders'],
+    ])
+  })
+
+  it('takes no more tasks than can be watched', async ({ expect }) => {
+    const registry = newRegistry()
+    await runInDurableObject(registry, async (object: Registry) => {
+      for (let i = 0; i < MAX_TASKS; i++) {
+        const n = String(i).padStart(8, '0')
+        object.addTask({ ...task, name: n, datahub: `datahub-${n}`, taskId: `task-${n}` })
+      }
+      expect(object.addTask({ ...task, name: 'one more' })).toBe('too_many')
+    })
   })
 })

@@ -1,5 +1,12 @@
 import { beforeAll, describe, it } from 'vitest'
-import { ADMIN, makeAccess, RELAY, testClient, type TestClient } from '../support/client.ts'
+import {
+  ADMIN,
+  confirmTarget,
+  makeAccess,
+  RELAY,
+  testClient,
+  type TestClient,
+} from '../support/client.ts'
 
 let client: TestClient
 beforeAll(() => {
@@ -7,21 +14,32 @@ beforeAll(() => {
 })
 
 describe('POST /v1/datahubs', () => {
-  it('makes a running task with an access point, and lists it', async ({ expect }) => {
-    const response = await client.post('/v1/datahubs', { name: 'orders', topic: 'orders' }, ADMIN)
+  it('makes a task with an access point, which runs once a relay has found its topic', async ({
+    expect,
+  }) => {
+    const response = await client.post('/v1/datahubs', { name: 'orders', topic: 'unseen' }, ADMIN)
     expect(response.status).toBe(201)
     const body = await response.json()
     expect(body).toEqual({
       datahubId: expect.stringMatching(/^datahub-[a-z0-9]{8}$/),
       taskId: expect.stringMatching(/^task-[a-z0-9]{8}$/),
       name: 'orders',
-      topic: 'orders',
+      topic: 'unseen',
       instanceId: 'ckafka-devlocal',
-      status: 1,
+      status: 0,
     })
-    const list = await client.fetch('/v1/datahubs', { headers: ADMIN })
-    const { datahubs } = await list.json<{ datahubs: unknown[] }>()
-    expect(datahubs).toContainEqual(body)
+    const listed = async (): Promise<unknown[]> => {
+      const list = await client.fetch('/v1/datahubs', { headers: ADMIN })
+      return (await list.json<{ datahubs: unknown[] }>()).datahubs
+    }
+    expect(await listed()).toContainEqual(body)
+    await confirmTarget('unseen')
+    expect(await listed()).toContainEqual({
+      ...(body as object),
+      status: 1,
+      partitions: 3,
+      maxMessageBytes: 1_048_588,
+    })
   })
 
   it('refuses a name that is taken', async ({ expect }) => {

@@ -3,6 +3,7 @@ import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { decodeEnvelope, type Envelope } from '#contract'
 import { createApp } from '../../../worker/app.ts'
+import { REGISTRY_NAME } from '../../../worker/registry/registry.ts'
 import { servicesFor } from '../../../worker/services.ts'
 
 export const ADMIN = { Authorization: 'Bearer admin-token-of-the-tests' }
@@ -55,6 +56,12 @@ export interface Access {
   secretKey: string
 }
 
+/** As a relay does that has found the topic. */
+export async function confirmTarget(topic: string): Promise<void> {
+  const registry = env.REGISTRY.getByName(REGISTRY_NAME)
+  await registry.applyTargets([{ topic, status: 'fit', partitions: 3, maxMessageBytes: 1_048_588 }])
+}
+
 let made = 0
 
 /** A task and a credential, made over the API. */
@@ -65,6 +72,7 @@ export async function makeAccess(
   const name = `task-${made++}-${crypto.randomUUID().slice(0, 8)}`
   const task = await client.post('/v1/datahubs', { name, topic: 'orders' }, ADMIN)
   const { datahubId } = await task.json<{ datahubId: string }>()
+  await confirmTarget('orders')
   const answer = await client.post('/v1/credentials', credential, ADMIN)
   const { secretId, secretKey } = await answer.json<{ secretId: string; secretKey: string }>()
   const headers = { Authorization: `Basic ${btoa(`${secretId}:${secretKey}`)}` }

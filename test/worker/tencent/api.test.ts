@@ -206,7 +206,9 @@ describe('when a part of the worker fails', () => {
   })
 
   it('a directory that is away is a ServiceUnavailable, not an unknown key', async ({ expect }) => {
-    const { deps } = fakeDeps({ directory: { findCredential: away, findTask: away } })
+    const { deps } = fakeDeps({
+      directory: { findCredential: away, findTask: away, topicsOf: away },
+    })
     const answer = await answerOf(await handleTencentRequest(await signedCall(GOOD), deps), expect)
     expect(answer.Error?.Code).toBe('ServiceUnavailable')
   })

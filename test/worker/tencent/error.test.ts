@@ -15,6 +15,11 @@ describe('every rejection has a code', () => {
   const path = 'Message.3.Body'
   const problem = 'A problem.'
   const rows: Record<Rejection['reason'], [Rejection, TencentCode, string]> = {
+    report_too_large: [
+      { reason: 'report_too_large', path: 'Message.0', topic: 't', bytes: 9, limit: 5 },
+      'InvalidParameterValue',
+      'at most 5 bytes',
+    ],
     body_too_large: [{ reason: 'body_too_large', limit: 9 }, 'RequestSizeLimitExceeded', '9 bytes'],
     not_utf8: [{ reason: 'not_utf8' }, 'InvalidParameter', 'UTF-8'],
     invalid_json: [{ reason: 'invalid_json', problem }, 'InvalidParameter', problem],
@@ -76,7 +81,43 @@ describe('every rejection has a code', () => {
       'InvalidParameterValue',
       'another body',
     ],
+    instance_not_found: [
+      { reason: 'instance_not_found', instance: 'ckafka-x', own: 'ckafka-00000000' },
+      'InvalidParameterValue.InstanceNotExist',
+      'The instance `ckafka-x` does not exist; this is `ckafka-00000000`.',
+    ],
+    topic_not_found: [
+      { reason: 'topic_not_found', topic: 't' },
+      'ResourceNotFound',
+      'The topic `t` does not exist.',
+    ],
+    partition_not_found: [
+      { reason: 'partition_not_found', topic: 't', partition: 9 },
+      'InvalidParameterValue',
+      'The topic t has no partition 9.',
+    ],
+    topic_not_readable: [{ reason: 'topic_not_readable', topic: 't' }, 'FailedOperation', 't'],
+    message_not_found: [
+      { reason: 'message_not_found', why: 'expired', problem },
+      'FailedOperation',
+      problem,
+    ],
+    invalid_cursor: [{ reason: 'invalid_cursor' }, 'InvalidParameterValue', 'Cursor'],
+    rate_limited: [
+      { reason: 'rate_limited', perSecond: 20 },
+      'RequestLimitExceeded',
+      'Your current request times equals to `21` in a second, which exceeds the frequency limit `20` for a second. Please reduce the frequency of calls.',
+    ],
+    relay_not_connected: [{ reason: 'relay_not_connected' }, 'ResourceUnavailable', 'relay'],
+    relay_busy: [{ reason: 'relay_busy' }, 'ServiceUnavailable', 'relay'],
+    relay_timed_out: [{ reason: 'relay_timed_out' }, 'ServiceUnavailable', '10 s'],
+    kafka_unavailable: [{ reason: 'kafka_unavailable' }, 'ResourceUnavailable', 'Kafka'],
     route_not_found: [{ reason: 'route_not_found' }, 'UnsupportedOperation', '`/`'],
+    upgrade_required: [
+      { reason: 'upgrade_required', protocol: 'websocket' },
+      'UnsupportedProtocol',
+      '`websocket`',
+    ],
     method_not_allowed: [
       { reason: 'method_not_allowed', allow: 'POST' },
       'UnsupportedProtocol',

@@ -3,7 +3,7 @@ import { envelopeIdOf, mintReceipt, type Outcome, type Receipt } from '#contract
 import type { AcceptInput } from '../../../worker/accept.ts'
 import type { LogEntry } from '../../../worker/log.ts'
 import type { Credential, Task } from '../../../worker/registry/directory.ts'
-import type { TencentDeps } from '../../../worker/tencent/api.ts'
+import type { TencentDeps } from '../../../worker/tencent/action.ts'
 import { SECRET_ID, SECRET_KEY } from './captures.ts'
 import { NOW_SECONDS } from './sign.ts'
 
@@ -60,9 +60,18 @@ export function fakeDeps(
         fake.asked.push(datahub)
         return tasks.find((task) => task.datahub === datahub)
       },
+      async topicsOf(datahubs) {
+        const visible = tasks.filter(
+          ({ datahub }) => datahubs === 'all' || datahubs.includes(datahub),
+        )
+        return new Set(visible.map(({ topic }) => topic))
+      },
     },
     now: () => NOW_SECONDS * 1000,
     hostAliases: [],
+    instance: 'ckafka-00000000',
+    relayLink: { ask: async () => ({ status: 'no_relay' }) },
+    rateLimit: { take: () => true },
     async accept(input) {
       fake.accepted.push(input)
       const count = input.records.length

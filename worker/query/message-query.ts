@@ -1,0 +1,117 @@
+/**
+ * The parameters of `GET /v1/messages` → what is asked for, or the first thing wrong with them. Pure. A parameter that would be ignored
+ * is refused: it would have meant something to whoever wrote it.
+ */
+import * as z from 'zod/mini'
+import type { PartitionOffset } from '#contract'
+import { rejectionOf } from '../parse.ts'
+import type { Rejection } from '../rejection.ts'
+import { parseCursor } from './cursor.ts'
+
+export const DEFAULT_LIMIT = 20
+export const MAX_LIMIT = 100
+
+export type MessageQuery =
+  | { kind: 'id'; messageId: string }
+  | { kind: 'one'; topic: string; partition: number; offset: string }
+  | { kind: 'by_offset'; topic: string; partition: number; offset: string; limit: number }
+  | {
+      kind: 'by_time'
+      topic: string
+      partition?: number | undefined
+      from: number
+      limit: number
+      next?: PartitionOffset[] | undefined
+    }
+
+export type ParsedMessageQuery =
+  | { status: 'ok'; query: MessageQuery }
+  | { status: 'rejected'; rejection: Rejection }
+
+const MAX_OFFSET = 2n ** 63n - 1n
+
+function whole(min: number, max: number): z.ZodMiniType<number> {
+  const problem = `a whole number from ${min} to ${max} is expected`
+  return z.pipe(
+    z.pipe(z.string().check(z.regex(/^\d{1,10}$/, problem)), z.transform(Number)),
+    z.number().check(z.minimum(min, problem), z.maximum(max, problem)),
+  )
+}
+
+const Rfc3339 = z.iso.datetime({ offset: true })
+
+/** Unix ms, or RFC 3339; -1 for anything else. */
+function time(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  return Rfc3339.safeParse(text).success ? Date.parse(text) : -1
+}
+
+const Parameters = z.strictObject({
+  messageId: z.optional(z.string()),
+  topic: z.optional(z.string()),
+  partition: z.optional(whole(0, 2 ** 31 - 1)),
+  offset: z.optional(
+    z.pipe(
+      z.string().check(
+        // Without abort the next check would run on what is no number, and throw.
+        z.regex(/^\d{1,19}$/, { abort: true }),
+        z.refine((digits) => BigInt(digits) <= MAX_OFFSET),
+      ),
+      z.transform((digits) => String(BigInt(digits))),
+    ),
+  ),
+  from: z.optional(
+    z.pipe(
+      z.pipe(z.string(), z.transform(time)),
+      z
+        .number()
+        .check(z.minimum(0, 'Unix ms or RFC 3339 is expected ("+" is written %2B in an address)')),
+    ),
+  ),
+  limit: z.optional(whole(1, MAX_LIMIT)),
+  cursor: z.optional(z.string()),
+})
+
+export function parseMessageQuery(search: URLSearchParams): ParsedMessageQuery {
+  const entries = [...search]
+  const repeated = entries.find(([name], i) => entries.findIndex(([n]) => n === name) < i)
+  if (repeated) return invalid(repeated[0], 'it is there twice.')
+  const parsed = Parameters.safeParse(Object.fromEntries(entries), { reportInput: true })
+  if (!parsed.success) return { status: 'rejected', rejection: rejectionOf(parsed.error) }
+
+  const { messageId, topic, partition, offset, from, limit, cursor } = parsed.data
+  if (messageId !== undefined) {
+    return entries.length === 1
+      ? { status: 'ok', query: { kind: 'id', messageId } }
+      : invalid('messageId', 'it says all; no other parameter goes with it.')
+  }
+  if (topic === undefined) return missing('topic')
+  const next = cursor === undefined ? undefined : parseCursor(cursor, topic, partition)
+  if (cursor !== undefined && !next) {
+    return { status: 'rejected', rejection: { reason: 'invalid_cursor' } }
+  }
+  if (from !== undefined) {
+    if (offset !== undefined) return invalid('from', 'either offset or from, not both.')
+    const kind = 'by_time'
+    return {
+      status: 'ok',
+      query: { kind, topic, partition, from, limit: limit ?? DEFAULT_LIMIT, next },
+    }
+  }
+  if (offset === undefined) return missing('from')
+  if (partition === undefined) return missing('partition')
+  if (limit === undefined) {
+    if (cursor !== undefined) return missing('limit')
+    return { status: 'ok', query: { kind: 'one', topic, partition, offset } }
+  }
+  const begin = next?.[0]?.offset ?? offset
+  return { status: 'ok', query: { kind: 'by_offset', topic, partition, offset: begin, limit } }
+}
+
+function missing(path: string): ParsedMessageQuery {
+  return { status: 'rejected', rejection: { reason: 'missing', path } }
+}
+
+function invalid(path: string, problem: string): ParsedMessageQuery {
+  return { status: 'rejected', rejection: { reason: 'invalid_value', path, problem } }
+}

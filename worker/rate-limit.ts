@@ -1,0 +1,40 @@
+/**
+ * How often something may be done: a token bucket for each key, as full as one second's worth. Pure over the clock. It counts for one
+ * isolate only; a client that reaches several of them gets that much from each. A bounded number of keys is remembered: the one that was
+ * used least lately is forgotten first, and then has a full bucket again.
+ */
+export interface RateLimit {
+  /** Whether it may be done now; if so, it counts. */
+  take: (key: string, perSecond: number) => boolean
+}
+
+/** In thousandths, so that a refill is a whole number each millisecond, and no rounding adds up. */
+const TOKEN = 1_000
+
+export function createRateLimit({
+  now,
+  maxKeys,
+}: {
+  /** Unix ms. */
+  now: () => number
+  maxKeys: number
+}): RateLimit {
+  const buckets = new Map<string, { level: number; at: number }>()
+
+  return {
+    take(key, perSecond) {
+      const at = now()
+      const full = perSecond * TOKEN
+      const known = buckets.get(key) ?? { level: full, at }
+      const refill = Math.max(0, at - known.at) * perSecond
+      const level = Math.min(full, known.level + refill)
+      const allowed = level >= TOKEN
+      // A map keeps the order of insertion: put last, the key is the one used most lately.
+      buckets.delete(key)
+      buckets.set(key, { level: allowed ? level - TOKEN : level, at })
+      const [oldest] = buckets.keys()
+      if (buckets.size > maxKeys && oldest !== undefined) buckets.delete(oldest)
+      return allowed
+    },
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * What an action is, and what all that have parameters do before they run: the scope, the documented rate, the parameters. In the order
+ * in which the real service checks.
+ */
+import type * as z from 'zod/mini'
+import type { InstanceId, Outcome, Receipt } from '#contract'
+import type { Acceptance, AcceptInput, AcceptResult } from '../accept.ts'
+import type { Log } from '../log.ts'
+import { rejectionOf } from '../parse.ts'
+import type { Refusal, ViewDeps } from '../query/view.ts'
+import type { RateLimit } from '../rate-limit.ts'
+import type { Directory, Scope } from '../registry/directory.ts'
+import type { Rejection } from '../rejection.ts'
+import { refuse, type Call, type CallDeps, type Refused } from './call.ts'
+import { errorOfRejection } from './error.ts'
+import { parseObject } from './json-object.ts'
+
+export interface TencentDeps extends CallDeps, Pick<ViewDeps, 'relayLink'> {
+  directory: Directory
+  /** Of this deployment. */
+  instance: InstanceId
+  rateLimit: RateLimit
+  /** Refuses a task that is not running (`task_not_running`); that check is of every accepting route. */
+  accept: (input: AcceptInput) => Promise<AcceptResult>
+  /** Waits up to the hold; undefined when the outcome did not come. */
+  outcome: (acceptance: Acceptance) => Promise<Outcome | undefined>
+  /** One receipt for each report of the envelope, in order. */
+  pendingReceipts: (acceptance: Acceptance) => Promise<readonly Receipt[]>
+  log: Log
+}
+
+export interface Answered {
+  status: 'answered'
+  fields: Record<string, unknown>
+}
+
+export type Action = (call: Call, deps: TencentDeps) => Promise<Answered | Refused>
+
+export interface ActionRules<T> {
+  scope: Scope
+  /** Of one credential. */
+  perSecond: number
+  parameters: z.ZodMiniType<T>
+}
+
+export function defineAction<T>(
+  { scope, perSecond, parameters }: ActionRules<T>,
+  run: (parameters: T, call: Call, deps: TencentDeps) => Promise<Answered | Refusal>,
+): Action {
+  return async (call, deps) => {
+    const { credential, action, body } = call
+    if (!credential.scopes.includes(scope)) {
+      const problem = `The credential is not allowed to call \`${action}\`.`
+      return refuse(errorOfRejection, { reason: 'forbidden', problem })
+    }
+    if (!deps.rateLimit.take(`${credential.secretId} ${action}`, perSecond)) {
+      return refuse(errorOfRejection, { reason: 'rate_limited', perSecond })
+    }
+    const parsed = parseParameters(body, parameters)
+    if (parsed.status === 'rejected') return refuse(errorOfRejection, parsed.rejection)
+    const result = await run(parsed.value, call, deps)
+    if (result.status === 'answered') return result
+    const { rejection, cause } = result
+    return { ...refuse(errorOfRejection, rejection), ...(cause !== undefined && { cause }) }
+  }
+}
+
+/** A null parameter is an absent one, an unknown one too. */
+function parseParameters<T>(
+  body: Uint8Array,
+  schema: z.ZodMiniType<T>,
+): { status: 'ok'; value: T } | { status: 'rejected'; rejection: Rejection } {
+  const json = parseObject(body)
+  if ('rejection' in json) return { status: 'rejected', rejection: json.rejection }
+  const given = Object.entries(json.fields).filter(([, value]) => value !== null)
+  const parsed = schema.safeParse(Object.fromEntries(given), { reportInput: true })
+  if (parsed.success) return { status: 'ok', value: parsed.data }
+  const rejection = rejectionOf(parsed.error)
+  if (rejection.reason !== 'invalid_type') return { status: 'rejected', rejection }
+  // Tencent's word for the numbers of all actions.
+  const expected = rejection.expected.replace(/(number|int)$/, 'integer')
+  return { status: 'rejected', rejection: { ...rejection, expected } }
+}
