@@ -75,6 +75,11 @@ export class Cursor {
     this.#fetched = offset
   }
 
+  /** How far it is decided, as somebody knew it who had to be sure. */
+  endsAt(offset: bigint): void {
+    this.#end = offset
+  }
+
   /** The end is where it stands, or before. */
   endHere(): void {
     this.#end = this.#fetched

@@ -101,6 +101,9 @@ async function list(
     records: [...page.records],
     ...(cursors.every((cursor) => cursor.isAtEnd) ? {} : { next: nextOf(cursors) }),
   })
+  /** Whether every end is known for sure, and not only from a fetch. */
+  let isSure = false
+  const isOpenEnded = (cursor: Cursor) => !(ofEach && cursor.listed >= limit)
   try {
     while (!page.isFull) {
       await fill(
@@ -111,7 +114,12 @@ async function list(
         patience,
       )
       const turn = earliest(heads(cursors.filter(isOpen)))?.cursor
-      if (!turn) break
+      if (!turn) {
+        if (isSure) break
+        await confirmEnds(source, topic, cursors.filter(isOpenEnded), patience)
+        isSure = true
+        continue
+      }
       const { head } = turn
       if (!head) {
         await fill(source, topic, [turn], cursors, patience)
@@ -141,6 +149,25 @@ function* heads(cursors: readonly Cursor[]) {
 
 const nextOf = (cursors: readonly Cursor[]) =>
   cursors.map(({ partition, position }) => ({ partition, offset: `${position}` }))
+
+/**
+ * A leader that was elected just now may not know how far the others are, and then a fetch's end is too low; ListOffsets refuses until it
+ * knows (KIP-207).
+ */
+async function confirmEnds(
+  source: Source,
+  topic: string,
+  cursors: readonly Cursor[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (cursors.length === 0) return
+  const asked = cursors.map(({ partition }) => partition)
+  const ends = await source.offsets(topic, asked, 'decided', signal)
+  for (const cursor of cursors) {
+    const end = ends.get(cursor.partition)
+    if (end !== undefined && end > cursor.fetchFrom) cursor.endsAt(end)
+  }
+}
 
 /** Fetches until each of them has its next record or is at its end; of all, no more is held than may be. */
 async function fill(

@@ -80,10 +80,15 @@ async function readRecord(
         ? []
         : await source.fetch(topic, [{ partition, offset }], ONE_BATCH, signal)
     const isInside = part && part.code !== OFFSET_OUT_OF_RANGE
-    const bounds = isInside ? part : await readBounds(source, topic, partition, signal)
+    let bounds: Bounds | undefined = isInside ? part : undefined
+    // A leader that was elected just now may not know how far the others are, and then a fetch's end is too low; ListOffsets refuses until
+    // it knows (KIP-207).
+    if (!bounds || outside(offset, bounds) === 'beyond_end') {
+      bounds = await readBounds(source, topic, partition, signal)
+    }
     const reason = outside(offset, bounds)
     if (reason) return absent(reason, bounds)
-    if (!isInside) continue
+    if (!isInside || outside(offset, part)) continue
     const located = locate(offset, judgeBatches(readBatches(part.batches), part.aborted))
     if (typeof located === 'string') return absent(located, part)
     const record = (await readRecords(located)).find((each) => each.offset === offset)

@@ -19,7 +19,9 @@ describe('reading a batch', () => {
     await fc.assert(
       fc.asyncProperty(messages, fc.constantFrom(0, 1, 4), async (written: LaneMessage[], code) => {
         const bytes = await encodeBatch(written, HEAD, compressionOf(code))
-        const [batch, ...more] = readBatches(Buffer.concat([bytes, bytes.subarray(0, 70)]))
+        const [batch, ...more] = readBatches(
+          Buffer.concat([bytes, bytes.subarray(0, Math.min(70, bytes.length - 1))]),
+        )
         if (!batch || more.length > 0) throw new Error('not the one batch')
         expect(batch).toMatchObject({ first: 0n, last: BigInt(written.length - 1), producerId: 7n })
         const read = await readRecords(batch)
