@@ -6,6 +6,7 @@ import {
   importReceiptKey,
   mintReceipt,
   openReceipt,
+  shardOf,
   type EnvelopeId,
   type Outcome,
   type Receipt,
@@ -14,6 +15,7 @@ import {
 import { createAccept, type Accept, type Acceptance } from './accept.ts'
 import { createRelayLink, type RelayLinkClient } from './link/link.ts'
 import { RELAY_LINK_NAME } from './link/relay-link.ts'
+import { wakeShard, type Wakings } from './link/waker.ts'
 import { describeError, log } from './log.ts'
 import {
   createDirectoryCache,
@@ -34,6 +36,8 @@ export interface Services {
   control: Control
   status: StatusStore
   relayLink: RelayLinkClient
+  /** Somebody waits for this envelope's outcome: its relay is told to look. Nobody waits for this. */
+  wake: (id: EnvelopeId) => void
   envelopes: R2Bucket
   accept: Accept
   /** undefined for a text that no key of ours signed. */
@@ -55,6 +59,7 @@ const now = (): number => Date.now()
 interface Isolate {
   settings: Settings
   directoryCache: DirectoryCache
+  wakings: Wakings
   keys?: Keys
 }
 
@@ -65,7 +70,7 @@ function startIsolate(env: Env): Isolate {
   const settings = parseSettings(env)
   const missing = queuesOf(env).slice(0, settings.shards).indexOf(undefined)
   if (missing >= 0) throw new SettingsError(`SHARDS: there is no binding QUEUE_${missing}`)
-  return { settings, directoryCache: createDirectoryCache({ now, log }) }
+  return { settings, directoryCache: createDirectoryCache({ now, log }), wakings: new Map() }
 }
 
 /** @throws SettingsError */
@@ -117,6 +122,10 @@ export function servicesFor(env: Env, waitUntil: (promise: Promise<unknown>) => 
       log,
     }),
     relayLink,
+    wake(id) {
+      const waking = wakeShard(shardOf(id, settings.shards), isolate.wakings, { relayLink, now })
+      if (waking) waitUntil(waking)
+    },
     envelopes: env.ENVELOPES,
     accept,
     openReceipt: async (text) => openReceipt(text, (await keys()).receipt),
@@ -163,10 +172,11 @@ async function importKeys(settings: Settings): Promise<Keys> {
 
 /** Waits for an accepted envelope's outcome; a store that fails means only that it is not known yet. Never throws. */
 export async function outcomeOf(
-  { status }: Pick<Services, 'status'>,
+  { status, wake }: Pick<Services, 'status' | 'wake'>,
   { id }: Acceptance,
   ms: number,
 ): Promise<Outcome | undefined> {
+  if (ms > 0) wake(id)
   try {
     return await status.wait(id, ms)
   } catch (error) {

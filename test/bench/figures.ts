@@ -1,4 +1,4 @@
-/** What one run comes to, and how it is taken: machine load, quantiles, the relay's metrics text. */
+/** What one run comes to, and how it is taken: machine load, quantiles, the relay's metrics. */
 import { cpus } from 'node:os'
 
 export interface Figures {
@@ -54,6 +54,26 @@ export function readMetrics(text: string): Map<string, number> {
     sums.set(key, (sums.get(key) ?? 0) + Number(value))
   }
   return sums
+}
+
+/** Of a relay now; `ops`: its own address. */
+export async function fetchMetrics(ops: string | undefined): Promise<Map<string, number>> {
+  const response = await fetch(new URL('/metrics', ops))
+  return readMetrics(await response.text())
+}
+
+/** p50 / p99 in ms of what a relay's histogram of seconds took up between two looks at its metrics. */
+export function grownTimes(
+  name: string,
+  before: Map<string, number>,
+  after: Map<string, number>,
+  digits: number,
+): string {
+  const grown = (series: string) => (after.get(series) ?? 0) - (before.get(series) ?? 0)
+  return [0.5, 0.99]
+    .map((q) => histogramQuantile(`edgehub_relay_${name}`, after.keys(), grown, q) * 1000)
+    .map((value) => value.toFixed(digits))
+    .join(' / ')
 }
 
 /** As Prometheus does it: straight lines between the bounds of the buckets. `grown`: how much a series grew. */

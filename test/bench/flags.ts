@@ -30,10 +30,20 @@ export interface LatencyFlags {
   seconds: number
 }
 
+export interface QueryFlags {
+  /** In the topic that is asked for. */
+  records: number
+  /** Of each measurement. */
+  seconds: number
+  /** How long a link of which nothing is asked is watched. */
+  idleSeconds: number
+}
+
 export type FlagsResult =
   | { status: 'ok'; bench: 'relay'; flags: RelayFlags }
   | { status: 'ok'; bench: 'failover'; flags: FailoverFlags }
   | { status: 'ok'; bench: 'latency'; flags: LatencyFlags }
+  | { status: 'ok'; bench: 'query'; flags: QueryFlags }
   | { status: 'help' }
   | { status: 'invalid'; problem: string }
 
@@ -66,7 +76,15 @@ How long from a POST to its MessageIds, on the local stack.
   --rates 20,200        POSTs a second, one measurement each
   --seconds 10          of each
 
-KAFKA_BROKERS=host:port,… uses that cluster instead of starting a broker.
+query
+How long it takes to read messages back on the local stack, by place and by time; the relay's memory
+while 100 are asked for at once; what an idle link costs.
+
+  --records 1000000     in the topic that is asked for
+  --seconds 10          of each measurement
+  --idle-seconds 60     how long nothing is asked
+
+relay and failover: KAFKA_BROKERS=host:port,… uses that cluster instead of starting a broker.
 `
 
 /** Enough for every case to be seen through once. */
@@ -100,6 +118,8 @@ export function readFlags(argv: readonly string[]): FlagsResult {
       return readFailoverFlags(rest)
     case 'latency':
       return readLatencyFlags(rest)
+    case 'query':
+      return readQueryFlags(rest)
     case '':
       return invalid('Which bench?')
     default:
@@ -149,6 +169,32 @@ function readLatencyFlags(args: string[]): FlagsResult {
   if (!rates) return invalid(`--rates ${values.rates}: 1 to 5000, separated by commas`)
   if (!seconds) return invalid(`--seconds ${values.seconds}: 1 to 600`)
   return { status: 'ok', bench: 'latency', flags: { rates, seconds } }
+}
+
+function readQueryFlags(args: string[]): FlagsResult {
+  let values
+  try {
+    ;({ values } = parseArgs({
+      args,
+      options: {
+        records: { type: 'string', default: '1000000' },
+        seconds: { type: 'string', default: '10' },
+        'idle-seconds': { type: 'string', default: '60' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }))
+  } catch (error) {
+    return invalid(error instanceof Error ? error.message : String(error))
+  }
+  if (values.help) return { status: 'help' }
+  const idle = values['idle-seconds']
+  const [records] = wholeNumbers(values.records, 1_000, 10_000_000) ?? []
+  const [seconds] = wholeNumbers(values.seconds, 1, 600) ?? []
+  const [idleSeconds] = wholeNumbers(idle, 1, 86_400) ?? []
+  if (!records) return invalid(`--records ${values.records}: 1000 to 10000000`)
+  if (!seconds) return invalid(`--seconds ${values.seconds}: 1 to 600`)
+  if (!idleSeconds) return invalid(`--idle-seconds ${idle}: 1 to 86400`)
+  return { status: 'ok', bench: 'query', flags: { records, seconds, idleSeconds } }
 }
 
 function readRelayFlags(args: string[]): FlagsResult {

@@ -7,7 +7,7 @@ import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { postReports } from '../support/api.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
-import { histogramQuantile, quantile, readMetrics } from './figures.ts'
+import { fetchMetrics, grownTimes, quantile } from './figures.ts'
 import type { LatencyFlags } from './flags.ts'
 import { machine } from './report.ts'
 
@@ -25,12 +25,7 @@ export async function benchLatency(
       const before = await metricsOf(stack)
       const times = await post(stack, rate, seconds, signal)
       const after = await metricsOf(stack)
-      const grown = (series: string) => (after.get(series) ?? 0) - (before.get(series) ?? 0)
-      const ms = (name: string) =>
-        [0.5, 0.99]
-          .map((q) => histogramQuantile(`edgehub_relay_${name}`, after.keys(), grown, q) * 1000)
-          .map((value) => value.toFixed(0))
-          .join(' / ')
+      const ms = (name: string) => grownTimes(name, before, after, 0)
       const cells = [
         rate,
         times.length,
@@ -84,8 +79,6 @@ async function timed(dev: TestStack['dev'], n: number): Promise<number> {
   return performance.now() - from
 }
 
-async function metricsOf({ dev }: TestStack): Promise<Map<string, number>> {
-  const [relay] = dev.relays
-  const response = await fetch(new URL('/metrics', relay?.ops))
-  return readMetrics(await response.text())
+function metricsOf({ dev }: TestStack): Promise<Map<string, number>> {
+  return fetchMetrics(dev.relays[0]?.ops)
 }

@@ -6,6 +6,7 @@ import process from 'node:process'
 import { benchFailover } from './failover.ts'
 import { readFlags, USAGE } from './flags.ts'
 import { benchLatency } from './latency.ts'
+import { benchQuery } from './query.ts'
 import { benchRelay } from './relay.ts'
 
 const EXIT_USAGE = 2
@@ -28,7 +29,8 @@ switch (read.status) {
     try {
       if (read.bench === 'relay') await benchRelay(read.flags, stop.signal)
       else if (read.bench === 'failover') await benchFailover(read.flags, stop.signal)
-      else await benchLatency(read.flags, stop.signal)
+      else if (read.bench === 'latency') await benchLatency(read.flags, stop.signal)
+      else await benchQuery(read.flags, stop.signal)
     } catch (error) {
       process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
       process.exitCode = stop.signal.aborted ? EXIT_INTERRUPTED : 1

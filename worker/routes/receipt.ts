@@ -6,14 +6,19 @@ import { answer, refuse, type AppContext } from '../context.ts'
 import { requestedWait } from '../prefer.ts'
 import { cacheControl, viewReceipt } from '../status/receipt-view.ts'
 
+/** A relay looks at least once a second. */
+const FRESH_MS = 2_000
+
 export async function getReceipt(c: AppContext): Promise<Response> {
-  const { openReceipt, status, now } = c.get('services')
+  const { openReceipt, status, wake, now } = c.get('services')
   const receipt = c.req.param('receipt') ?? ''
   const fields = await openReceipt(receipt)
   if (!fields) return refuse(c, { reason: 'receipt_not_valid' })
   const wait = requestedWait(c.req.query('wait'))
   if (wait.status === 'rejected') return refuse(c, wait.rejection)
 
+  // An older one is not waiting for its relay's next look at the queue.
+  if (wait.seconds > 0 && now() - fields.accepted < FRESH_MS) wake(fields.id)
   const view = viewReceipt(
     receipt,
     fields,
