@@ -33,6 +33,11 @@ export async function startStandInWorker({ take, isFound }: StandInWorkerOptions
   }
 
   const server = createServer((request, response) => {
+    // There is no link here; the relay asks for it now and then.
+    if (request.url === '/internal/link') {
+      response.writeHead(404).end()
+      return
+    }
     // What a relay must not ask for ends this process.
     void readBody(request).then((text) => {
       const body = JSON.stringify(answer(request.url, text))

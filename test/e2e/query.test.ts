@@ -7,7 +7,7 @@ import type { DevJson } from '../../dev/dev-json.ts'
 import { callWithJava, sendWithJava } from '../sdk/java.ts'
 import { callWithNode, sendWithNode } from '../sdk/node.ts'
 import type { ActionAnswer, SdkAccess } from '../sdk/sending.ts'
-import { accept, finalReceipt, postReports } from '../support/api.ts'
+import { accept, finalReceipt, postReports, relayMetric } from '../support/api.ts'
 import { makeDatahub, makeTopic } from '../support/datahubs.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
@@ -17,7 +17,7 @@ const MESSAGES = [{ Key: 'key 键', Body: 'first' }, { Body: '' }, { Key: 'k', B
 let stack: TestStack
 let dev: DevJson
 beforeAll(async () => {
-  stack = await startStack({ brokers, args: ['--relays', '2', '--no-restart'] })
+  stack = await startStack({ brokers, args: ['--relays', '2'] })
   const topic = `query-${randomBytes(4).toString('hex')}`
   await makeTopic(brokers, { topic, partitions: 3 })
   dev = await makeDatahub(stack.dev, topic)
@@ -236,9 +236,25 @@ describe('a task', () => {
   })
 })
 
-// Last: the relays are gone afterwards.
-describe('while relays die', () => {
-  it('every query is answered within its time: by the one that is left, and by none with 503 at once', async ({
+describe('while parts die', () => {
+  it('a worker that is killed is linked again by both relays, and answers', async ({ expect }) => {
+    const access = await makeAccess(['query'])
+    const { topic, partition, offset } = await deliver('before')
+    const path = `/v1/messages?topic=${topic}&partition=${partition}&offset=${offset}`
+    const connects = async () => {
+      const counts = stack.dev.relays.map(({ ops }) => relayMetric(ops, 'link_connects_total'))
+      return Promise.all(counts)
+    }
+    const before = await connects()
+    for (const pid of (await stack.devNow()).pids.worker) process.kill(pid, 'SIGKILL')
+    const areLinked = async () => (await connects()).every((n, i) => n > (before[i] ?? n))
+    await expect.poll(areLinked, { timeout: 60_000 }).toBe(true)
+    const answer = async () =>
+      (await get(path, access).catch(() => undefined))?.status ?? 'no answer'
+    await expect.poll(answer, { timeout: 60_000 }).toBe(200)
+  })
+
+  it('every query is answered within its time: by the relay that is left, and by none with 503 at once', async ({
     expect,
   }) => {
     const access = await makeAccess(['query'])

@@ -64,7 +64,7 @@ export const LinkQuery = z.union([
     /** Where to go on: the `next` of the answer before. */
     next: z.optional(z.array(PartitionOffset)),
     limit: Limit,
-    /** Whether `limit` counts for each partition or for all of them together. */
+    /** Whether `limit` counts for each partition of a page or for all together; MAX_LIST_RECORDS holds for all in either case. */
     limitOf: z.enum(['partition', 'all']),
     values: z.boolean(),
   }),
@@ -179,7 +179,7 @@ export const LinkAnswer = z.union([
   z.strictObject({
     status: z.literal('records'),
     records: z.array(StoredRecord),
-    /** Where each partition goes on; absent: everything up to the end was read. */
+    /** Where each partition goes on, all of them; absent: everything up to the end was read. */
     next: z.optional(z.array(PartitionOffset)),
   }),
   z.strictObject({ status: z.literal('topics'), topics: z.array(TopicSummary) }),
@@ -209,7 +209,8 @@ export type TargetState = z.infer<typeof TargetState>
 const Id = z.int().check(z.minimum(1))
 
 export const RelayFrame = z.union([
-  z.strictObject({
+  /** Whatever another version adds to it: the worker has to read which version it is. */
+  z.looseObject({
     type: z.literal('hello'),
     v: z.int(),
     instance: InstanceId,

@@ -58,7 +58,12 @@ describe('a relay that connects', () => {
   })
 
   it.for([
-    ['another version', { v: 2 }, LINK_CLOSE.badVersion, 'version 1 is spoken here'],
+    [
+      'another version',
+      { v: 2, something: 'new' },
+      LINK_CLOSE.badVersion,
+      'version 1 is spoken here',
+    ],
     [
       'another instance',
       { instance: 'ckafka-elsewher' },
