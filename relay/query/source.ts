@@ -60,8 +60,11 @@ const ANSWER_TIMEOUT_MS = 3_000
 const TOPIC_MAX_AGE_MS = 10_000
 /** Topics that were asked for once are not kept for ever. */
 const MAX_KNOWN_TOPICS = 1_000
-/** Before each try. A leader that hands over is followed in less; one that died stays leader for seconds, and that is told. */
-const TRIES_AFTER_MS = [0, 0, 250]
+/**
+ * Before each try. A leader that hands over is followed in less. One that was elected just now does not know for half a second how far its
+ * followers are, and says so (KIP-207). One that died stays leader for seconds, and that is told.
+ */
+const TRIES_AFTER_MS = [0, 0, 250, 500, 1_000]
 const RESOURCE_TYPE_TOPIC = 2
 
 interface Coded {
