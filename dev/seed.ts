@@ -62,9 +62,9 @@ export async function seedDemo({ path, api, adminToken, brokers }: SeedOptions):
 const ASK_AGAIN_MS = 50
 const CONFIRMED_WITHIN_MS = 30_000
 
-/** Resolves when a relay has found the demo's topic, so that reports are taken. @throws when none does in time */
-export async function demoRuns(
-  { datahubId, topic }: Demo,
+/** Resolves when a relay has found the task's topic, so that reports are taken. @throws when none does in time */
+export async function taskRuns(
+  { datahubId, topic }: Pick<Demo, 'datahubId' | 'topic'>,
   { api, adminToken }: Pick<SeedOptions, 'api' | 'adminToken'>,
 ): Promise<void> {
   const tasks = z.object({
@@ -77,13 +77,13 @@ export async function demoRuns(
     const response = await fetch(new URL('/v1/datahubs', api), {
       headers: { authorization: `Bearer ${adminToken}` },
     })
-    const demo = tasks
+    const task = tasks
       .parse(await response.json())
-      .datahubs.find((task) => task.datahubId === datahubId)
-    if (demo?.status === 1) return
+      .datahubs.find((each) => each.datahubId === datahubId)
+    if (task?.status === 1) return
     if (Date.now() > deadline) {
       throw new Error(
-        `no relay says that it can write to the topic ${topic}: ${demo?.problem ?? 'none has looked'}`,
+        `no relay says that it can write to the topic ${topic}: ${task?.problem ?? 'none has looked'}`,
       )
     }
     await delay(ASK_AGAIN_MS)

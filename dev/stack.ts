@@ -20,7 +20,7 @@ import { familyOf } from './processes.ts'
 import { LOCAL_ACCOUNT_ID, LOCAL_QUEUES } from './queue-pull/queues.ts'
 import { checkPorts, Refusal } from './refusal.ts'
 import { startRelay } from './relay-process.ts'
-import { demoRuns, seedDemo, type Demo } from './seed.ts'
+import { seedDemo, taskRuns, type Demo } from './seed.ts'
 import { startWorker } from './worker-process.ts'
 
 const LOCAL_REGION = 'ap-guangzhou'
@@ -129,7 +129,7 @@ class Stack {
 
     const relays = await this.#startRelays({ flags, keys, api, kafka })
     if (this.isStopping) return
-    await demoRuns(demo, { api, adminToken: keys.adminToken })
+    await taskRuns(demo, { api, adminToken: keys.adminToken })
     this.#ready = { ...describe({ flags, keys, demo, api, kafka }), relays }
     const devJson = await this.#writeDevJson()
     if (!devJson) return
@@ -283,9 +283,6 @@ function relayEnv(of: {
     LEASE_MS: process.env['LEASE_MS'] ?? '15000',
     GROUP_SESSION_TIMEOUT_MS:
       process.env['GROUP_SESSION_TIMEOUT_MS'] ?? String(kafka.groupSessionTimeoutMs ?? ''),
-    ...(process.env['TARGET_CHECK_MS'] === undefined
-      ? {}
-      : { TARGET_CHECK_MS: process.env['TARGET_CHECK_MS'] }),
     // The steps of each transaction: what a crash hit can be read from the log.
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'debug',
   }

@@ -57,6 +57,7 @@ const TRANSACTIONAL = 16
 const CONTROL = 32
 /** Of the last of ten bytes: https://protobuf.dev/programming-guides/encoding/#varints */
 const MAX_VARINT_SCALE = 128 ** 9
+
 /** The heads of all whole batches. @throws UnreadableBatch */
 export function readBatches(bytes: Buffer): StoredBatch[] {
   const batches: StoredBatch[] = []

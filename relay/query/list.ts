@@ -42,10 +42,10 @@ export async function listByOffset(
 }
 
 export async function listByTime(query: ByTime, source: Source, time: TimeLeft): Promise<Records> {
-  const { topic, from, limit, limitOf, values } = query
+  const { topic, limit, limitOf, values } = query
   const { cursors, isFuture } = await startAt(query, source, time.signal)
   const ofEach = limitOf === 'partition'
-  const answer = await list(source, { topic, cursors, values, limit, ofEach, from }, time)
+  const answer = await list(source, { topic, cursors, values, limit, ofEach }, time)
   // Whoever asks for what is yet to come gets told where that will be; from there on, an end is an end.
   return isFuture && answer.records.length === 0 ? { ...answer, next: nextOf(cursors) } : answer
 }
@@ -83,7 +83,6 @@ interface List {
   limit: number
   /** The limit is one of each partition. */
   ofEach: boolean
-  from?: number
 }
 
 async function list(
@@ -95,7 +94,8 @@ async function list(
     records: ofEach ? MAX_LIST_RECORDS : limit,
     frameBytes: MAX_LINK_FRAME_BYTES - FRAME_OVERHEAD_BYTES - cursors.length * NEXT_BYTES,
   })
-  const isOpen = (cursor: Cursor) => !cursor.isAtEnd && !(ofEach && cursor.listed >= limit)
+  const isWanted = (cursor: Cursor) => !(ofEach && cursor.listed >= limit)
+  const isOpen = (cursor: Cursor) => isWanted(cursor) && !cursor.isAtEnd
   const answer = (): Records => ({
     status: 'records',
     records: [...page.records],
@@ -103,7 +103,6 @@ async function list(
   })
   /** Whether every end is known for sure, and not only from a fetch. */
   let isSure = false
-  const isOpenEnded = (cursor: Cursor) => !(ofEach && cursor.listed >= limit)
   try {
     while (!page.isFull) {
       await fill(
@@ -116,7 +115,7 @@ async function list(
       const turn = earliest(heads(cursors.filter(isOpen)))?.cursor
       if (!turn) {
         if (isSure) break
-        await confirmEnds(source, topic, cursors.filter(isOpenEnded), patience)
+        await confirmEnds(source, topic, cursors.filter(isWanted), patience)
         isSure = true
         continue
       }

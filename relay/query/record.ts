@@ -65,7 +65,7 @@ async function isDecided(
   }
 }
 
-/** Asked again after an answer that says nothing: the broker throttles, or the bounds of the log have changed meanwhile. */
+/** Asked again after an answer that says nothing: the broker throttles, a new leader has to catch up, the log's bounds have changed meanwhile. */
 const MAX_ASKS = 5
 
 async function readRecord(
@@ -94,7 +94,10 @@ async function readRecord(
     const record = (await readRecords(located)).find((each) => each.offset === offset)
     return record ? found(partition, record, maxBytes, part) : absent('compacted', part)
   }
-  throw new QueryTrouble('kafka_unavailable', `${topic}/${partition}: the broker throttles`)
+  throw new QueryTrouble(
+    'kafka_unavailable',
+    `${topic}/${partition}: the broker gives no certain answer`,
+  )
 }
 
 function found(

@@ -1,7 +1,6 @@
 /** Asks the worker for what is in a known topic, so many at a time, and looks whether what comes is what was asked for. */
 import { randomInt } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { DevJson } from '../../dev/dev-json.ts'
 import { PARTITIONS, type KnownTopic } from './query-topic.ts'
 
 export interface Access {
@@ -104,18 +103,6 @@ export function fromTimeInOne(
     const search = { topic, partition, from: since + n, limit }
     return { search, records: Array.from({ length: limit }, (_, i) => first + i * PARTITIONS) }
   }
-}
-
-/** A credential that may do nothing but ask. */
-export async function makeAccess({ api, adminToken }: DevJson): Promise<Access> {
-  const response = await fetch(`${api}/v1/credentials`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ scopes: ['query'], datahubs: 'all' }),
-  })
-  if (response.status !== 201) throw new Error(`${response.status}: ${await response.text()}`)
-  const { secretId, secretKey } = (await response.json()) as Omit<Access, 'api'>
-  return { api, secretId, secretKey }
 }
 
 const LOOK_AGAIN_MS = 100

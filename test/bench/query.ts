@@ -5,13 +5,12 @@
 import { randomBytes } from 'node:crypto'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { makeDatahub } from '../support/datahubs.ts'
+import { makeCredential, makeDatahub } from '../support/datahubs.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 import {
   askAll,
   fromTime,
   fromTimeInOne,
-  makeAccess,
   oneOf,
   untilVisible,
   type Asked,
@@ -60,7 +59,8 @@ export async function benchQuery(flags: QueryFlags, signal: AbortSignal): Promis
     say(`Writing ${count(records)} records`)
     const topic = await fillTopic({ brokers, topic: name, records, signal })
     await makeDatahub(stack.dev, name)
-    const access = await makeAccess(stack.dev)
+    const { api } = stack.dev
+    const access = { api, ...(await makeCredential(stack.dev, { scopes: ['query'] })) }
     await untilVisible(access, name, signal)
     const ask = (next: () => Question, concurrency: number, forSeconds = seconds) =>
       askAll({ access, topic, next, concurrency, seconds: forSeconds, signal })

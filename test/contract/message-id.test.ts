@@ -1,5 +1,11 @@
 import { describe, it } from 'vitest'
-import { formatMessageId, formatPendingMessageId, parseMessageId, type Receipt } from '#contract'
+import {
+  formatMessageId,
+  formatPendingMessageId,
+  parseMessageId,
+  parsePendingMessageId,
+  type Receipt,
+} from '#contract'
 import golden from './golden/message-ids.json' with { type: 'json' }
 
 describe('a MessageId', () => {
@@ -15,6 +21,9 @@ describe('a MessageId', () => {
     const { fields, receipt, text } = golden.pending
     expect(formatPendingMessageId(fields, receipt as Receipt)).toBe(text)
     expect(parseMessageId(text)).toBeUndefined()
+    const { datahub, topic } = fields
+    expect(parsePendingMessageId(text)).toEqual({ datahub, topic, receipt })
+    expect(parsePendingMessageId(golden.delivered.text)).toBeUndefined()
   })
 
   it.for([
@@ -26,5 +35,6 @@ describe('a MessageId', () => {
     'datahub-abcdefgh:t/u:1:2:1648185961342:1648185961398',
   ])('%j is none', (text, { expect }) => {
     expect(parseMessageId(text)).toBeUndefined()
+    expect(parsePendingMessageId(text)).toBeUndefined()
   })
 })

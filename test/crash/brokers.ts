@@ -1,9 +1,9 @@
 // Who among the brokers does what for a stage, and whether they are whole.
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Admin } from 'kafkajs'
 import { InstanceId, ledgerTopic, transactionalId } from '#contract'
-import { createAdmin, createCluster } from '../../relay/kafka/kafkajs.ts'
+import { createCluster } from '../../relay/kafka/kafkajs.ts'
 import { relayGroup } from '../../relay/ownership/group-id.ts'
+import { withAdmin } from '../support/admin.ts'
 import type { Random } from './random.ts'
 import type { Stage } from './stage.ts'
 
@@ -37,7 +37,7 @@ export async function brokerOf(of: Of, role: Role, shard: number, random: Random
 }
 
 async function leaderOf({ brokers }: Of, topic: string, partition: number): Promise<number> {
-  return withAdmin(brokers, async (admin) => {
+  return withAdmin(clientOf(brokers), async (admin) => {
     const [metadata] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics
     return metadata?.partitions.find(({ partitionId }) => partitionId === partition)?.leader ?? -1
   })
@@ -57,7 +57,7 @@ async function coordinatorOf({ brokers }: Of, name: string, type: 0 | 1): Promis
 // No partition is led by this broker any more, say the others.
 export function isDeposed({ brokers }: Of, broker: number, ms: number): Promise<void> {
   return until(`broker ${broker} leads nothing`, ms, () =>
-    withAdmin(others(brokers, broker), async (admin) => {
+    withAdmin(clientOf(others(brokers, broker)), async (admin) => {
       const { topics } = await admin.fetchTopicMetadata()
       return topics.every(({ partitions }) =>
         partitions.every(({ leader }) => leader !== broker && leader > 0),
@@ -70,7 +70,7 @@ export function isDeposed({ brokers }: Of, broker: number, ms: number): Promise<
 export async function areWhole({ brokers }: Of, ms: number): Promise<void> {
   for (const broker of brokers) {
     await until(`${broker} says that all is in sync`, ms, () =>
-      withAdmin([broker], async (admin) => {
+      withAdmin(clientOf([broker]), async (admin) => {
         const { topics } = await admin.fetchTopicMetadata()
         return topics.every(({ partitions }) =>
           partitions.every(
@@ -82,21 +82,13 @@ export async function areWhole({ brokers }: Of, ms: number): Promise<void> {
   }
 }
 
+const clientOf = (brokers: readonly string[]) => ({
+  brokers: [...brokers],
+  clientId: 'edgehub-crash',
+})
+
 // Broker ids count from 1.
 const others = (brokers: readonly string[], id: number) => brokers.filter((_, i) => i + 1 !== id)
-
-async function withAdmin<T>(
-  brokers: readonly string[],
-  act: (admin: Admin) => Promise<T>,
-): Promise<T> {
-  const admin = createAdmin({ brokers: [...brokers], clientId: 'edgehub-crash' })
-  await admin.connect()
-  try {
-    return await act(admin)
-  } finally {
-    await admin.disconnect()
-  }
-}
 
 async function until(what: string, ms: number, isTrue: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + ms

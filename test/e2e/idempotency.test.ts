@@ -8,6 +8,7 @@ import {
   type ReceiptBody,
   type ReportInput,
 } from '../support/api.ts'
+import { makeCredential } from '../support/datahubs.ts'
 import { readTopic } from '../support/kafka-reader.ts'
 import { followRelayLog } from '../support/relay-log.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
@@ -92,16 +93,10 @@ describe('one idempotency key', () => {
 
   it('under a second credential of the same datahub, is the same envelope', async ({ expect }) => {
     const value = randomUUID()
-    const created = await fetch(`${stack.dev.api}/v1/credentials`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${stack.dev.adminToken}`,
-        'content-type': 'application/json',
-      },
-      body: JSON.stringify({ scopes: ['send'], datahubs: [stack.dev.datahubId] }),
+    const second = await makeCredential(stack.dev, {
+      scopes: ['send'],
+      datahubs: [stack.dev.datahubId],
     })
-    expect(created.status).toBe(201)
-    const second = (await created.json()) as { secretId: string; secretKey: string }
     const first = await post(value, [{ value }])
     const final = await finalReceipt(stack.dev, first.body.receipt)
     const replay = await post(value, [{ value }], { ...stack.dev, ...second })

@@ -8,7 +8,7 @@ import { callWithJava, sendWithJava } from '../sdk/java.ts'
 import { callWithNode, sendWithNode } from '../sdk/node.ts'
 import type { ActionAnswer, SdkAccess } from '../sdk/sending.ts'
 import { accept, finalReceipt, postReports, relayMetric } from '../support/api.ts'
-import { makeDatahub, makeTopic } from '../support/datahubs.ts'
+import { makeCredential, makeDatahub, makeTopic } from '../support/datahubs.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 const brokers = inject('brokers')
@@ -27,17 +27,11 @@ afterAll(async () => {
 })
 
 // One of its own for each call: the documented rate is one a second.
-async function makeAccess(scopes = ['send', 'query'], datahubs: unknown = 'all') {
-  const response = await fetch(`${stack.dev.api}/v1/credentials`, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${stack.dev.adminToken}`,
-      'content-type': 'application/json',
-    },
-    body: JSON.stringify({ scopes, datahubs }),
-  })
-  if (response.status !== 201) throw new Error(`${response.status}: ${await response.text()}`)
-  const made = (await response.json()) as { secretId: string; secretKey: string }
+async function makeAccess(
+  scopes = ['send', 'query'],
+  datahubs: 'all' | string[] = 'all',
+): Promise<SdkAccess> {
+  const made = await makeCredential(stack.dev, { scopes, datahubs })
   return { endpoint: new URL(stack.dev.api).host, ...made }
 }
 

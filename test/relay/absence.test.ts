@@ -6,9 +6,9 @@ import {
   type EnvelopeId,
   type Outcome,
 } from '#contract'
-import { createAdmin } from '../../relay/kafka/kafkajs.ts'
 import { LedgerMadeAnew } from '../../relay/ledger/boot.ts'
 import { relayGroup } from '../../relay/ownership/group-id.ts'
+import { withAdmin } from '../support/admin.ts'
 import { readTopic } from '../support/kafka-reader.ts'
 import { startShard, type TestShard } from '../support/shard.ts'
 
@@ -18,19 +18,9 @@ const kafka = { brokers, clientId: 'absence-test' }
 const valuesOf = async (shard: Pick<TestShard, 'topic'>) =>
   (await readTopic({ brokers, topic: shard.topic })).map((r) => r.value?.toString() ?? '').sort()
 
-async function admin<T>(run: (admin: ReturnType<typeof createAdmin>) => Promise<T>): Promise<T> {
-  const client = createAdmin(kafka)
-  await client.connect()
-  try {
-    return await run(client)
-  } finally {
-    await client.disconnect()
-  }
-}
-
 // What the relays' group has committed as "settled below here".
 const commitLow = (shard: TestShard, offset: string) =>
-  admin((a) =>
+  withAdmin(kafka, (a) =>
     a.setOffsets({
       groupId: relayGroup(shard.instance),
       topic: ledgerTopic(shard.instance),
@@ -177,7 +167,7 @@ it('a ledger that starts after the committed offset is read from its start, with
 }) => {
   const { first, envelopes } = await deliveredBefore(3)
   await commitLow(first, '2')
-  await admin(async (a) => {
+  await withAdmin(kafka, async (a) => {
     const topic = ledgerTopic(first.instance)
     // kafkajs finds the leader only of a topic that it was asked about before.
     await a.fetchTopicOffsets(topic)

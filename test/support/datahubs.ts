@@ -1,9 +1,8 @@
 // Datahubs and their topics, as a user and an operator make them.
-import { setTimeout as pause } from 'node:timers/promises'
 import type { DevJson } from '../../dev/dev-json.ts'
-import { createAdmin } from '../../relay/kafka/kafkajs.ts'
+import { taskRuns } from '../../dev/seed.ts'
+import { withAdmin } from './admin.ts'
 
-const ASK_AGAIN_MS = 50
 const RESOURCE_TYPE_TOPIC = 2
 export const MESSAGE_LIMIT = 'max.message.bytes'
 
@@ -17,7 +16,7 @@ export async function makeTopic(
   brokers: readonly string[],
   { topic, partitions = 3, config = {} }: NewTopic,
 ): Promise<void> {
-  await asAdmin(brokers, (admin) =>
+  await withAdmin(clientOf(brokers), (admin) =>
     admin.createTopics({
       waitForLeaders: true,
       topics: [
@@ -38,7 +37,7 @@ export async function setTopicConfig(
   config: Readonly<Record<string, string>>,
 ): Promise<void> {
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
-  await asAdmin(brokers, (admin) =>
+  await withAdmin(clientOf(brokers), (admin) =>
     admin.alterConfigs({
       validateOnly: false,
       resources: [{ type: RESOURCE_TYPE_TOPIC, name: topic, configEntries }],
@@ -46,41 +45,40 @@ export async function setTopicConfig(
   )
 }
 
-// A task of the topic's name. Resolves when a relay has found the topic and the task takes reports; the test's time limit bounds it.
+// A task of the topic's name. Resolves when a relay has found the topic and the task takes reports.
 export async function makeDatahub(dev: DevJson, topic: string): Promise<DevJson> {
-  const { datahubId } = await asOperator<{ datahubId: string }>(dev, 'POST', { name: topic, topic })
-  for (;;) {
-    const { datahubs } = await asOperator<Listed>(dev, 'GET')
-    const made = datahubs.find((datahub) => datahub.datahubId === datahubId)
-    if (made?.status === 1) return { ...dev, datahubId, topic }
-    if (made?.status === -1) throw new Error(`${topic} is no target: ${made.problem}`)
-    await pause(ASK_AGAIN_MS)
-  }
-}
-
-interface Listed {
-  datahubs: { datahubId: string; status: number; problem?: string }[]
-}
-
-async function asOperator<T>(dev: DevJson, method: 'GET' | 'POST', body?: unknown): Promise<T> {
-  const response = await fetch(`${dev.api}/v1/datahubs`, {
-    method,
-    headers: { authorization: `Bearer ${dev.adminToken}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  const { datahubId } = await post<{ datahubId: string }>(dev, '/v1/datahubs', {
+    name: topic,
+    topic,
   })
-  if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`)
+  const made = { ...dev, datahubId, topic }
+  await taskRuns(made, dev)
+  return made
+}
+
+export interface Credential {
+  secretId: string
+  secretKey: string
+}
+
+export function makeCredential(
+  dev: DevJson,
+  credential: { scopes: readonly string[]; datahubs?: 'all' | readonly string[] },
+): Promise<Credential> {
+  return post(dev, '/v1/credentials', { datahubs: 'all', ...credential })
+}
+
+async function post<T>(dev: DevJson, path: string, body: unknown): Promise<T> {
+  const response = await fetch(`${dev.api}${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${dev.adminToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  if (response.status !== 201) throw new Error(`${response.status}: ${await response.text()}`)
   return (await response.json()) as T
 }
 
-async function asAdmin<T>(
-  brokers: readonly string[],
-  use: (admin: ReturnType<typeof createAdmin>) => Promise<T>,
-): Promise<T> {
-  const admin = createAdmin({ brokers: [...brokers], clientId: 'edgehub-test' })
-  await admin.connect()
-  try {
-    return await use(admin)
-  } finally {
-    await admin.disconnect()
-  }
-}
+const clientOf = (brokers: readonly string[]) => ({
+  brokers: [...brokers],
+  clientId: 'edgehub-test',
+})

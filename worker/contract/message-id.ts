@@ -28,6 +28,16 @@ export function formatPendingMessageId(
   return `${m.datahub}:${m.topic}:-1:-1:${m.received}:0:${receipt}`
 }
 
+/** What a pending MessageId says, or undefined for any other text. Whether the receipt is genuine, is for whoever has the key. */
+export function parsePendingMessageId(
+  text: string,
+): (Pick<MessageIdFields, 'datahub' | 'topic'> & { receipt: string }) | undefined {
+  const m = /^(datahub-[a-z0-9]{8}):([A-Za-z0-9._-]{1,249}):-1:-1:\d{13}:0:([\w-]{43})$/.exec(text)
+  if (!m) return undefined
+  const [, datahub = '', topic = '', receipt = ''] = m
+  return { datahub, topic, receipt }
+}
+
 /** The fields of a delivered MessageId, or undefined for any other text, pending ids included. */
 export function parseMessageId(text: string): MessageIdFields | undefined {
   const m =

@@ -5,6 +5,7 @@
 import {
   MAX_LIST_BYTES,
   parseMessageId,
+  parsePendingMessageId,
   type LinkQuery,
   type StoredRecord,
   type TopicName,
@@ -77,13 +78,13 @@ function show(topic: TopicName, record: StoredRecord) {
  */
 async function placeOf(c: AppContext, messageId: string): Promise<Found<Place>> {
   const delivered = parseMessageId(messageId)
-  const [, datahub = '', topic = '', receipt = ''] =
-    /^(datahub-[a-z0-9]{8}):([A-Za-z0-9._-]{1,249}):-1:-1:\d{13}:0:([\w-]{43})$/.exec(messageId) ??
-    (delivered ? ['', delivered.datahub, delivered.topic] : [])
-  if (topic === '') {
+  const pending = parsePendingMessageId(messageId)
+  const named = delivered ?? pending
+  if (!named) {
     const problem = 'it is no MessageId of this service.'
     return rejected({ reason: 'invalid_value', path: 'messageId', problem })
   }
+  const { datahub, topic } = named
   const reader = c.get('reader')
   const datahubs = reader === 'admin' ? 'all' : reader.datahubs
   if (datahubs !== 'all' && !datahubs.includes(datahub)) {
@@ -92,6 +93,7 @@ async function placeOf(c: AppContext, messageId: string): Promise<Found<Place>> 
   if (delivered) return found(delivered)
 
   const { openReceipt, status, now } = c.get('services')
+  const receipt = pending?.receipt ?? ''
   const fields = await openReceipt(receipt)
   if (!fields) return rejected({ reason: 'receipt_not_valid' })
   const outcome = (await status.find([fields.id])).get(fields.id)

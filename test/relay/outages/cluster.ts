@@ -3,21 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
 import { deadLetterTopic, InstanceId, ledgerTopic, transactionalId } from '#contract'
-import { createAdmin, createCluster, type KafkaSettings } from '../../../relay/kafka/kafkajs.ts'
+import { createCluster, type KafkaSettings } from '../../../relay/kafka/kafkajs.ts'
 import { ensureOwnTopics } from '../../../relay/kafka/topics.ts'
+import { withAdmin } from '../../support/admin.ts'
 
 const POLL_MS = 100
 const TRANSACTION = 1
-
-async function withAdmin<T>(kafka: KafkaSettings, act: (admin: Admin) => Promise<T>): Promise<T> {
-  const admin = createAdmin(kafka)
-  await admin.connect()
-  try {
-    return await act(admin)
-  } finally {
-    await admin.disconnect()
-  }
-}
 
 // The other two brokers of three are its followers, so every partition has a replica on each.
 const replicasFrom = (leader: number): number[] => [0, 1, 2].map((i) => ((leader - 1 + i) % 3) + 1)

@@ -1,10 +1,11 @@
 import { ConfigResourceTypes } from 'kafkajs'
 import { afterAll, beforeAll, it } from 'vitest'
-import { makeQueries, makeTopic, openWriter, withAdmin } from './kafka-log.ts'
+import { withAdmin } from '../../support/admin.ts'
+import { kafka, makeQueries, makeTopic, openWriter } from './kafka-log.ts'
 
 // The cleaner looks for work every 15 s by default.
 const setBackoff = (ms: number | undefined) =>
-  withAdmin((admin) =>
+  withAdmin(kafka, (admin) =>
     admin.alterConfigs({
       validateOnly: false,
       resources: ['1', '2', '3'].map((name) => ({

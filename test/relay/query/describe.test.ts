@@ -1,5 +1,6 @@
 import { afterAll, it } from 'vitest'
-import { makeQueries, makeTopic, openWriter, withAdmin } from './kafka-log.ts'
+import { withAdmin } from '../../support/admin.ts'
+import { kafka, makeQueries, makeTopic, openWriter } from './kafka-log.ts'
 
 const queries = makeQueries()
 afterAll(() => queries.close())
@@ -54,7 +55,7 @@ it('one topic is told with leaders, in-sync replicas, offsets, configuration and
 })
 
 it('the cluster is told by its id and the number of its brokers', async ({ expect }) => {
-  const { clusterId } = await withAdmin((admin) => admin.describeCluster())
+  const { clusterId } = await withAdmin(kafka, (admin) => admin.describeCluster())
   expect(await queries.ask({ op: 'cluster' })).toEqual({ status: 'cluster', clusterId, brokers: 3 })
 })
 

@@ -5,13 +5,9 @@ import { inject } from 'vitest'
 import { LinkAnswer, type LinkQuery } from '#contract'
 import { createTopics } from '../../../dev/kafka/topics.ts'
 import { initialise } from '../../../relay/kafka/init.ts'
-import {
-  createAdmin,
-  createCluster,
-  raw,
-  type KafkaSettings,
-} from '../../../relay/kafka/kafkajs.ts'
+import { createCluster, raw, type KafkaSettings } from '../../../relay/kafka/kafkajs.ts'
 import { createQueries, type Queries, type QueryOptions } from '../../../relay/query/query.ts'
+import { withAdmin } from '../../support/admin.ts'
 
 export const kafka: KafkaSettings = { brokers: inject('brokers'), clientId: 'query-test' }
 
@@ -45,13 +41,10 @@ export async function eachLeads(
   settings = kafka,
 ): Promise<void> {
   for (const broker of settings.brokers) {
-    await withAdmin(
-      async (admin) => {
-        const isReady = async () => (await admin.fetchTopicOffsets(topic)).length === partitions
-        while (!(await isReady().catch(() => false)));
-      },
-      { ...settings, brokers: [broker] },
-    )
+    await withAdmin({ ...settings, brokers: [broker] }, async (admin) => {
+      const isReady = async () => (await admin.fetchTopicOffsets(topic)).length === partitions
+      while (!(await isReady().catch(() => false)));
+    })
   }
 }
 
@@ -73,21 +66,8 @@ export function makeQueries(options: Partial<QueryOptions> = {}): Queries & {
   }
 }
 
-export async function withAdmin<T>(
-  act: (admin: ReturnType<typeof createAdmin>) => Promise<T>,
-  settings: KafkaSettings = kafka,
-): Promise<T> {
-  const admin = createAdmin(settings)
-  await admin.connect()
-  try {
-    return await act(admin)
-  } finally {
-    await admin.disconnect()
-  }
-}
-
 export const deleteBefore = (topic: string, partition: number, offset: bigint | number) =>
-  withAdmin(async (admin) => {
+  withAdmin(kafka, async (admin) => {
     // It has to know the topic.
     await admin.fetchTopicOffsets(topic)
     await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: `${offset}` }] })

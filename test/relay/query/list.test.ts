@@ -1,6 +1,7 @@
 import { afterAll, it } from 'vitest'
 import { MAX_LIST_BYTES, type LinkAnswer, type LinkQuery } from '#contract'
-import { deleteBefore, makeQueries, makeTopic, openWriter, withAdmin } from './kafka-log.ts'
+import { withAdmin } from '../../support/admin.ts'
+import { deleteBefore, kafka, makeQueries, makeTopic, openWriter } from './kafka-log.ts'
 
 const queries = makeQueries()
 afterAll(() => queries.close())
@@ -241,7 +242,7 @@ it('three hundred partitions with large batches are merged in order', async ({ e
     numbers.push(...valuesOf(page).map((value) => Number(value?.split(' ')[0])))
     next = page.next
   } while (next)
-  await withAdmin((admin) => admin.deleteTopics({ topics: [topic] }))
+  await withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }))
   expect(numbers).toEqual(Array.from({ length: 2 * partitions }, (_, n) => n))
 })
 

@@ -1,5 +1,5 @@
 /** A stand-in for the link object: what it was asked, and an answer that each test chooses. */
-import type { LinkAnswer, LinkQuery, StoredRecord } from '#contract'
+import type { AbsentReason, LinkAnswer, LinkQuery, StoredRecord } from '#contract'
 import type { Asked } from '../../../worker/link/questions.ts'
 
 export interface FakeRelay {
@@ -24,6 +24,12 @@ export function fakeRelay(answer: FakeRelay['answer'] = () => ({ status: 'no_rel
 }
 
 export const answered = (answer: LinkAnswer): Asked => ({ status: 'answered', answer })
+
+/** Of a partition that goes from offset 5 to before 99. */
+export function absent(reason: AbsentReason): Asked {
+  const bytes = reason === 'too_large' && { bytes: 2_000_000 }
+  return answered({ status: 'absent', reason, start: '5', end: '99', ...bytes })
+}
 
 export function recordOf(fields: Partial<StoredRecord> = {}): StoredRecord {
   const content = { key: 'k', value: 'v', headers: [{ name: 'source', value: 'web' }] }

@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, it, vi } from 'vitest'
 import { RECEIPT_QUEUED_MS, type LinkAnswer } from '#contract'
-import { answered, FAILURES, fakeRelay, REASONS, recordOf } from '../query/relay.ts'
+import { absent, answered, FAILURES, fakeRelay, REASONS, recordOf } from '../query/relay.ts'
 import {
   ADMIN,
   confirmTarget,
@@ -132,14 +132,7 @@ describe('one message', () => {
   })
 
   it.for(REASONS)('that is absent: %s', async ([reason, words], { expect }) => {
-    relay.answer = () =>
-      answered({
-        status: 'absent',
-        reason,
-        start: '5',
-        end: '99',
-        ...(reason === 'too_large' && { bytes: 2_000_000 }),
-      })
+    relay.answer = () => absent(reason)
     const { status, body } = await get(HERE)
     expect(status).toBe(404)
     expect(body).toMatchObject({

@@ -3,7 +3,7 @@ import type { LinkQuery } from '#contract'
 import { createRateLimit } from '../../../worker/rate-limit.ts'
 import type { TencentDeps } from '../../../worker/tencent/action.ts'
 import { handleTencentRequest } from '../../../worker/tencent/api.ts'
-import { answered, FAILURES, fakeRelay, REASONS, recordOf } from '../query/relay.ts'
+import { absent, answered, FAILURES, fakeRelay, REASONS, recordOf } from '../query/relay.ts'
 import { answerOf } from './answer-of.ts'
 import { DATAHUB, fakeDeps, HIDDEN_DATAHUB } from './fake-deps.ts'
 import { signedCall } from './sign.ts'
@@ -82,14 +82,7 @@ describe('FetchMessageByOffset', () => {
 
   it.for(REASONS)('of an offset without a record: %s', async ([reason, words], { expect }) => {
     const { relay, call } = setUp()
-    relay.answer = () =>
-      answered({
-        status: 'absent',
-        reason,
-        start: '5',
-        end: '99',
-        ...(reason === 'too_large' && { bytes: 2_000_000 }),
-      })
+    relay.answer = () => absent(reason)
     const { Error } = await call('FetchMessageByOffset', RECORD, expect)
     expect(Error?.Code).toBe('FailedOperation')
     expect(Error?.Message).toContain('There is no message at offset 12 of partition 1: ')
