@@ -13,7 +13,7 @@ const UNTRUSTED = new Set([
   'CERT_SIGNATURE_FAILURE',
 ])
 
-const MISSING_RIGHT = "the relay's user lacks a right, see the ACLs in docs/operations.md"
+export const MISSING_RIGHT = "the relay's user lacks a right, see the ACLs in docs/operations.md"
 
 /** The same error, or one that tells its message with a hint and has it as its cause. */
 export function explain(error: unknown): unknown {

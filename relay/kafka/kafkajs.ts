@@ -95,6 +95,7 @@ interface FetchedBatch {
 /** kafkajs's writer and reader of Kafka's primitive types, as far as the relay uses them. `UVarInt` are the compact forms of KIP-482. */
 export interface Encoder {
   writeInt8(n: number): Encoder
+  writeInt16(n: number): Encoder
   writeInt32(n: number): Encoder
   writeInt64(n: bigint): Encoder
   writeBoolean(is: boolean): Encoder

@@ -33,6 +33,8 @@ export interface TopicMetadata {
 export interface Metadata {
   clusterId: string | undefined
   brokers: BrokerAddress[]
+  /** Broker id of whom topics are created at; -1: nobody is known. Without ZooKeeper it is any broker. */
+  controller: number
   topics: TopicMetadata[]
 }
 
@@ -134,6 +136,6 @@ function decode(decoder: Decoder, isCompact: boolean): Metadata {
   decoder.readInt32()
   const brokers = array(decoder, brokerOf)
   const clusterId = text(decoder) ?? undefined
-  decoder.readInt32()
-  return { clusterId, brokers, topics: array(decoder, topicOf) }
+  const controller = decoder.readInt32()
+  return { clusterId, brokers, controller, topics: array(decoder, topicOf) }
 }

@@ -11,7 +11,8 @@ import { createAdmin, errorCode, type KafkaSettings } from './kafkajs.ts'
 
 /** Room for a whole transaction's outcomes in one ledger record, and for a dead letter that was too large for its topic. */
 const OWN_TOPIC_MAX_MESSAGE_BYTES = 10_485_760
-const REPLICATION_FACTOR = 3
+/** Of Edgehub's own topics, and of those that it creates for tasks. */
+export const REPLICATION_FACTOR = 3
 const MIN_IN_SYNC_REPLICAS = 2
 const RESOURCE_TYPE_TOPIC = 2
 

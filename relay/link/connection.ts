@@ -166,7 +166,7 @@ export async function runConnection(
         questions.cancel(frame.id)
         return true
       case 'watch':
-        targets.watch(frame.topics)
+        targets.watch({ topics: frame.topics, create: frame.create })
         return true
       case 'wake':
         deps.onWake(frame.shards)

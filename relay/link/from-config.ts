@@ -13,10 +13,12 @@ export interface LinkDeps extends Pick<LinkOptions, 'onWake' | 'clock' | 'random
 }
 
 export function linkFromConfig(config: Config, { log, metrics, ...deps }: LinkDeps): Link {
+  const observe = createLinkObserver(log, metrics)
   const queries = createQueries({
     kafka: kafkaSettingsOf(config),
     minInSyncReplicas: config.MIN_IN_SYNC_REPLICAS,
     compresses: config.KAFKA_COMPRESSION !== 'none',
+    onCreation: observe.creation,
     clock: deps.clock,
   })
   const link = createLink({
@@ -25,7 +27,7 @@ export function linkFromConfig(config: Config, { log, metrics, ...deps }: LinkDe
     instance: config.INSTANCE_ID,
     relay: config.RELAY_ID,
     queries,
-    observe: createLinkObserver(log, metrics),
+    observe,
     times: { targetsMs: config.TARGET_CHECK_MS },
     ...deps,
   })

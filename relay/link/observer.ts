@@ -1,16 +1,25 @@
 /** What the link tells, as log lines and metrics. A trouble that goes on is logged once. */
 import type { Logger } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
+import type { CreationEnd } from '../query/create.ts'
 import type { LinkEvents } from './link.ts'
 
-export function createLinkObserver(log: Logger, metrics: Metrics): LinkEvents {
+export interface LinkObserver extends LinkEvents {
+  /** A try to create a target topic. */
+  creation(topic: string, end: CreationEnd): void
+}
+
+export function createLinkObserver(log: Logger, metrics: Metrics): LinkObserver {
   /** What was logged since the last connection. */
   const said = new Set<string>()
+  /** Topic → why it could not be created, as it was logged last. */
+  const notCreated = new Map<string, string>()
   metrics.linkConnected.set(0)
 
   return {
     connected() {
       said.clear()
+      notCreated.clear()
       metrics.linkConnected.set(1)
       metrics.linkConnects.inc()
       log.info('The worker is linked: it can ask')
@@ -44,6 +53,27 @@ export function createLinkObserver(log: Logger, metrics: Metrics): LinkEvents {
     },
     answerFailed(op, error) {
       log.error({ err: error, op }, 'A question of the worker could not be answered')
+    },
+    creation(topic, end) {
+      switch (end.status) {
+        case 'created':
+          log.info({ topic }, 'The target topic was created')
+          notCreated.delete(topic)
+          break
+        case 'exists':
+          notCreated.delete(topic)
+          break
+        case 'refused':
+        case 'unclear': {
+          const { why } = end
+          // What can't be asked has changing words: they name brokers and ports.
+          const trouble = end.status === 'refused' ? why : end.status
+          const isNew = notCreated.get(topic) !== trouble
+          notCreated.set(topic, trouble)
+          const message = 'The target topic could not be created; trying again'
+          log[isNew ? 'warn' : 'debug']({ topic, why }, message)
+        }
+      }
     },
     targetsFailed(error) {
       log.warn({ err: error }, 'The target topics could not be looked at; trying again')

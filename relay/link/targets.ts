@@ -1,11 +1,13 @@
 /**
  * The target topics that the worker watches: looked at again and again for as long as the connection lasts, and told when they changed.
  * After each `watch` everything that is known is told once, because the worker may have forgotten it. What can't be found out now leaves
- * what was told before as it is; what could not be said at all so far, or is not fit, is looked at sooner.
+ * what was told before as it is; what could not be said at all so far, or is not fit, is looked at sooner. A topic that was fit is not
+ * created again: that it is gone is for people to see.
  */
 import type { TargetState } from '#contract'
 import { backoffMs, type BackoffOptions } from '../backoff.ts'
 import type { Queries } from '../query/query.ts'
+import type { WatchedTargets } from '../query/targets.ts'
 
 export interface TargetWatchDeps {
   queries: Pick<Queries, 'targets'>
@@ -22,7 +24,7 @@ export interface TargetWatchDeps {
 
 export interface TargetWatch {
   /** These from now on, at once. */
-  watch(topics: readonly string[]): void
+  watch(watched: WatchedTargets): void
   end(): void
 }
 
@@ -30,14 +32,16 @@ export function createTargetWatch(deps: TargetWatchDeps): TargetWatch {
   const { queries, tell, everyMs, retry, random, sleep, onFailed } = deps
   let watching = new AbortController()
 
-  async function look(topics: readonly string[], signal: AbortSignal): Promise<void> {
+  async function look(watched: WatchedTargets, signal: AbortSignal): Promise<void> {
     const told = new Map<string, string>()
     const fit = new Set<string>()
+    const wasFit = new Set<string>()
     let tries = 0
     let isFailing = false
     while (!signal.aborted) {
       try {
-        const states = await queries.targets(topics, signal)
+        const create = watched.create?.filter(({ topic }) => !wasFit.has(topic))
+        const states = await queries.targets({ ...watched, create }, signal)
         if (signal.aborted) return
         isFailing = false
         const changed = states.filter((state) => told.get(state.topic) !== JSON.stringify(state))
@@ -46,6 +50,7 @@ export function createTargetWatch(deps: TargetWatchDeps): TargetWatch {
           if (status === 'fit') fit.add(topic)
           else fit.delete(topic)
         }
+        for (const topic of fit) wasFit.add(topic)
         if (changed.length > 0) tell(changed)
       } catch (error) {
         if (signal.aborted) return
@@ -53,16 +58,16 @@ export function createTargetWatch(deps: TargetWatchDeps): TargetWatch {
         isFailing = true
       }
       // Somebody may wait for what could not be said at all so far, and for what is not fit yet.
-      tries = !isFailing && topics.every((topic) => fit.has(topic)) ? 0 : tries + 1
+      tries = !isFailing && watched.topics.every((topic) => fit.has(topic)) ? 0 : tries + 1
       await sleep(tries > 0 ? backoffMs(tries, retry, random) : everyMs, signal)
     }
   }
 
   return {
-    watch(topics) {
+    watch(watched) {
       watching.abort()
       watching = new AbortController()
-      if (topics.length > 0) void look(topics, watching.signal)
+      if (watched.topics.length > 0) void look(watched, watching.signal)
     },
     end: () => watching.abort(),
   }

@@ -1,6 +1,6 @@
 /**
- * Answers the questions of the relay link from Kafka, over connections of its own: read_committed, without a group, nothing is written.
- * So many questions read at once, the others wait in line; a question ends with its time, or when nobody waits any more. Whatever
+ * Answers the questions of the relay link from Kafka, over connections of its own: read_committed, without a group, nothing is written
+ * but target topics that are to be created. So many questions read at once, the others wait in line; a question ends with its time, or when nobody waits any more. Whatever
  * happens becomes an answer. Topics that are Edgehub's or Kafka's own are not there for it.
  */
 import {
@@ -16,7 +16,7 @@ import { createLine, type Line } from './line.ts'
 import { listByOffset, listByTime } from './list.ts'
 import { answerRecord } from './record.ts'
 import { createSource, type Source } from './source.ts'
-import { readTargets } from './targets.ts'
+import { readTargets, type TargetNeeds, type WatchedTargets } from './targets.ts'
 import { within, type TimeLeft } from './time-left.ts'
 import { QueryTrouble, troubleOf } from './trouble.ts'
 
@@ -27,6 +27,8 @@ export interface QueryOptions {
   minInSyncReplicas: number
   /** The relay compresses what it writes. */
   compresses: boolean
+  /** After each try to create a target topic. */
+  onCreation?: TargetNeeds['onCreation']
   /** Ms, monotonic. */
   clock: () => number
 }
@@ -35,7 +37,7 @@ export interface Queries {
   /** Never throws. */
   answer(query: LinkQuery, options: AnswerOptions): Promise<LinkAnswer>
   /** In the order asked; without those of which nothing can be said now, which may be all of them. @throws the signal's reason */
-  targets(topics: readonly string[], signal: AbortSignal): Promise<TargetState[]>
+  targets(watched: WatchedTargets, signal: AbortSignal): Promise<TargetState[]>
   close(): void
 }
 
@@ -51,6 +53,7 @@ export function createQueries({
   isInternal = isReservedTopic,
   minInSyncReplicas,
   compresses,
+  onCreation = () => undefined,
   clock,
 }: QueryOptions): Queries {
   const source = createSource(kafka, clock)
@@ -76,12 +79,12 @@ export function createQueries({
         questions--
       }
     },
-    async targets(topics, signal) {
+    async targets(watched, signal) {
       try {
         return await readTargets(
-          topics,
+          watched,
           source,
-          { isInternal, minInSyncReplicas, compresses },
+          { isInternal, minInSyncReplicas, compresses, onCreation },
           AbortSignal.any([signal, closing.signal]),
         )
       } catch {

@@ -1,13 +1,21 @@
 /**
  * What the questions ask of Kafka: metadata, offsets and record batches, each partition at its leader. Keeps what it knows of a topic for
  * a while. What is in doubt (a connection, who leads a partition) is looked up anew and asked again, a few times, within the question's
- * time; then the trouble is told. Reads without a group, and writes nothing.
+ * time; then the trouble is told. Reads without a group, and writes nothing but topics that it is told to create.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { createBrokers } from '../kafka/brokers.ts'
 import { Code } from '../kafka/codes.ts'
+import { createTopic, type NewTopic, type NewTopicAnswer } from '../kafka/create-topic.ts'
+import { MISSING_RIGHT } from '../kafka/explain.ts'
 import { fetchBatches, type FetchedPart, type FetchPosition } from '../kafka/fetch.ts'
-import { createBrokerOpener, raw, type KafkaSettings, type LoneBroker } from '../kafka/kafkajs.ts'
+import {
+  createBrokerOpener,
+  errorName,
+  raw,
+  type KafkaSettings,
+  type LoneBroker,
+} from '../kafka/kafkajs.ts'
 import {
   readMetadata,
   type Metadata,
@@ -50,12 +58,25 @@ export interface Source {
     names: readonly string[],
     signal: AbortSignal,
   ): Promise<Map<string, Map<string, string>>>
+  /**
+   * Asks once for a topic to be created. When the answer comes, some brokers may not know it yet.
+   * @throws QueryTrouble when nothing is certain: it may have been created, or be later
+   */
+  create(topic: NewTopic, signal: AbortSignal): Promise<Creation>
   close(): void
 }
+
+export type Creation =
+  | { status: 'created' }
+  /** Somebody else was first. */
+  | { status: 'exists' }
+  | { status: 'refused'; reason: 'not_authorized' | 'topic_not_created'; why: string }
 
 const CONNECT_TIMEOUT_MS = 3_000
 /** A broker answers at once, or its connection is dead. Below half of a question's time, so that another try fits in. */
 const ANSWER_TIMEOUT_MS = 3_000
+/** Below it, so that a controller that is late says so itself. */
+const CREATE_TIMEOUT_MS = 2_500
 /** Leaders that have moved say so; this is for partitions that were added. */
 const TOPIC_MAX_AGE_MS = 10_000
 /** Topics that were asked for once are not kept for ever. */
@@ -239,7 +260,43 @@ export function createSource(kafka: KafkaSettings, clock: () => number): Source 
           .map(({ resourceName, configEntries }) => [resourceName, configOf(configEntries)]),
       )
     },
+    async create(topic, signal) {
+      const { controller } = await metadata({ topics: [] }, signal)
+      const where = `the creation of ${topic.name}`
+      const asked = () =>
+        ask(
+          () => (controller < 0 ? brokers.any() : brokers.withId(controller)),
+          (broker) => createTopic(broker, topic, CREATE_TIMEOUT_MS),
+        )
+      const answer = await unlessAborted(signal, asked).catch((error: unknown) => {
+        throw troubleOf(error, where)
+      })
+      const creation = creationOf(answer)
+      if (!creation) throw passing(answer.code, where)
+      return creation
+    },
     close: () => brokers.close(),
+  }
+}
+
+/** Undefined when nothing is certain. Pure. */
+export function creationOf({ code, message }: NewTopicAnswer): Creation | undefined {
+  const why = `${errorName(code)} (${code})${message === undefined ? '' : `: ${message}`}`
+  switch (code) {
+    case Code.NONE:
+      return { status: 'created' }
+    case Code.TOPIC_ALREADY_EXISTS:
+      return { status: 'exists' }
+    case Code.TOPIC_AUTHORIZATION_FAILED:
+    case Code.CLUSTER_AUTHORIZATION_FAILED:
+      return { status: 'refused', reason: 'not_authorized', why: `${why}; ${MISSING_RIGHT}` }
+    case Code.REQUEST_TIMED_OUT:
+    case Code.NOT_CONTROLLER:
+    case Code.THROTTLING_QUOTA_EXCEEDED:
+      return undefined
+    default:
+      // Too many partitions, a policy, a name that collides, … Somebody has to see it, also what nobody has thought of here.
+      return { status: 'refused', reason: 'topic_not_created', why }
   }
 }
 

@@ -1,13 +1,20 @@
 /**
- * Whether topics can be a task's target: there, for the relay to write to, and with replicas enough. Says nothing of a topic of which
- * nothing is certain now.
+ * Whether topics can be a task's target: there, for the relay to write to, and with replicas enough. Creates what is missing where that was
+ * asked for, and nothing that is Edgehub's or Kafka's own. Says nothing of a topic of which nothing is certain now.
  */
-import type { TargetState } from '#contract'
+import type { TargetState, TopicToCreate } from '#contract'
 import { Code } from '../kafka/codes.ts'
-import type { TopicMetadata } from '../kafka/metadata.ts'
+import type { Metadata, TopicMetadata } from '../kafka/metadata.ts'
+import { createMissing, type CreationNeeds } from './create.ts'
 import type { Source } from './source.ts'
 
-export interface TargetNeeds {
+/** As the worker names them: `create` only of topics that are in `topics`. */
+export interface WatchedTargets {
+  topics: readonly string[]
+  create?: readonly TopicToCreate[] | undefined
+}
+
+export interface TargetNeeds extends Pick<CreationNeeds, 'onCreation'> {
   isInternal(topic: string): boolean
   /** Of the relay's settings: with fewer replicas it would never send. */
   minInSyncReplicas: number
@@ -20,7 +27,7 @@ const WRITE = 1 << 4
 const MAX_MESSAGE_BYTES = 'max.message.bytes'
 
 export async function readTargets(
-  topics: readonly string[],
+  { topics, create = [] }: WatchedTargets,
   source: Source,
   needs: TargetNeeds,
   signal: AbortSignal,
@@ -28,9 +35,20 @@ export async function readTargets(
   const names = [...new Set(topics)]
   const asked = names.filter((name) => !needs.isInternal(name))
   if (asked.length === 0) return names.map(notFound)
-  const found = await lookUp(asked, source, signal)
-  const states = new Map(found.map((topic) => [topic.name, judge(topic, needs.minInSyncReplicas)]))
-  const fit = found.filter(({ name }) => states.get(name)?.status === 'fit').map((t) => t.name)
+  const { topics: found, brokers } = await lookUp(asked, source, signal)
+  const { minInSyncReplicas, onCreation } = needs
+  const states = new Map(found.map((topic) => [topic.name, judge(topic, minInSyncReplicas)]))
+  const missing = create.filter(({ topic }) => isNotFound(states.get(topic)))
+  if (missing.length > 0) {
+    const creating = { brokers: brokers.length, minInSyncReplicas, onCreation }
+    const problems = await createMissing(missing, source, creating, signal)
+    for (const { topic } of missing) {
+      const reason = problems.get(topic)
+      // Not every broker has heard of one that was created just now: the next look tells of it.
+      states.set(topic, reason && { topic, status: 'unfit', reason })
+    }
+  }
+  const fit = [...states.keys()].filter((name) => states.get(name)?.status === 'fit')
   const sizes =
     needs.compresses || fit.length === 0
       ? new Map<string, number>()
@@ -50,13 +68,14 @@ async function lookUp(
   names: readonly string[],
   source: Source,
   signal: AbortSignal,
-): Promise<TopicMetadata[]> {
-  const { topics } = await source.metadata({ topics: names, withOperations: true }, signal)
+): Promise<Metadata> {
+  const answer = await source.metadata({ topics: names, withOperations: true }, signal)
+  const { topics } = answer
   const isThere = ({ code }: TopicMetadata) => code !== Code.UNKNOWN_TOPIC_OR_PARTITION
   const missing = topics.filter((topic) => !isThere(topic)).map(({ name }) => name)
-  if (missing.length === 0) return topics
+  if (missing.length === 0) return answer
   const again = await source.metadata({ topics: missing, withOperations: true }, signal)
-  return [...topics.filter(isThere), ...again.topics]
+  return { ...again, topics: [...topics.filter(isThere), ...again.topics] }
 }
 
 /** Undefined when nothing is certain. Pure. */
@@ -92,6 +111,9 @@ const notFound = (topic: string): TargetState => ({
   status: 'unfit',
   reason: 'topic_not_found',
 })
+
+const isNotFound = (state: TargetState | undefined): boolean =>
+  state?.status === 'unfit' && state.reason === 'topic_not_found'
 
 async function maxBytesOf(
   topics: readonly string[],

@@ -190,7 +190,14 @@ export const LinkAnswer = z.union([
 export type LinkAnswer = z.infer<typeof LinkAnswer>
 
 /** Why a topic can't be a task's target. */
-export const TargetProblem = z.enum(['topic_not_found', 'not_authorized', 'replication_too_low'])
+export const TargetProblem = z.enum([
+  'topic_not_found',
+  /** The relay may not write to it, or not create it. */
+  'not_authorized',
+  'replication_too_low',
+  /** It was to be created, and Kafka refused; the relay's log says why. */
+  'topic_not_created',
+])
 export type TargetProblem = z.infer<typeof TargetProblem>
 
 /** What a relay found of a target topic. One of which nothing can be said now is left out. */
@@ -205,6 +212,17 @@ export const TargetState = z.union([
   z.strictObject({ topic: TopicName, status: z.literal('unfit'), reason: TargetProblem }),
 ])
 export type TargetState = z.infer<typeof TargetState>
+
+/** A topic that is created when it is not there. */
+export const TopicToCreate = z.strictObject({
+  topic: TopicName,
+  /** Absent: as many as the brokers give by default. */
+  partitions: z.optional(z.int().check(z.minimum(1), z.maximum(2_147_483_647))),
+})
+export type TopicToCreate = z.infer<typeof TopicToCreate>
+
+/** A task whose topic is changed has two, until the new one is fit. */
+const MAX_TARGETS = 2 * MAX_TASKS
 
 const Id = z.int().check(z.minimum(1))
 
@@ -221,7 +239,7 @@ export const RelayFrame = z.union([
   /** All watched topics at first, then those that changed. */
   z.strictObject({
     type: z.literal('targets'),
-    targets: z.array(TargetState).check(z.maxLength(MAX_TASKS)),
+    targets: z.array(TargetState).check(z.maxLength(MAX_TARGETS)),
   }),
 ])
 export type RelayFrame = z.infer<typeof RelayFrame>
@@ -240,7 +258,9 @@ export const WorkerFrame = z.union([
   /** The target topics to look at from now on: all of them, each time. */
   z.strictObject({
     type: z.literal('watch'),
-    topics: z.array(TopicName).check(z.maxLength(MAX_TASKS)),
+    topics: z.array(TopicName).check(z.maxLength(MAX_TARGETS)),
+    /** Those of them that are to be created when they are not there. */
+    create: z.optional(z.array(TopicToCreate).check(z.maxLength(MAX_TARGETS))),
   }),
   /** Somebody waits for what is in these shards' queues. */
   z.strictObject({

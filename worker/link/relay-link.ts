@@ -139,8 +139,8 @@ export class RelayLink extends DurableObject<Env> {
     if (sockets().length === 0) return
     try {
       await this.#inTurn(async (registry) => {
-        const topics = await withinMs(REGISTRY_LIMIT_MS, registry.targetTopics())
-        for (const socket of sockets()) this.#send(socket, { type: 'watch', topics })
+        const { topics, create } = await withinMs(REGISTRY_LIMIT_MS, registry.targetTopics())
+        for (const socket of sockets()) this.#send(socket, { type: 'watch', topics, create })
       })
     } catch (error) {
       const message = 'Could not tell the relays which topics to look at.'

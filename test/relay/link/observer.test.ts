@@ -22,6 +22,9 @@ const REFUSED = 'error The worker refuses the link; trying now and then'
 const FAILED = 'warn The worker could not be linked; trying again'
 const LOST = 'warn The link to the worker is lost; linking anew'
 const LINKED = 'info The worker is linked: it can ask'
+const CREATED = 'info The target topic was created'
+const NOT_CREATED = 'warn The target topic could not be created; trying again'
+const REFUSAL = { status: 'refused', reason: 'topic_not_created' } as const
 
 describe('what the link tells', () => {
   it('a trouble that goes on is logged once, until there was a connection', ({ expect }) => {
@@ -47,6 +50,33 @@ describe('what the link tells', () => {
       observe.ended({ status: 'lost', why: 'the line ended with 1006' })
     }
     expect(said()).toEqual([REFUSED, REFUSED, LINKED, LOST, LINKED, LOST])
+  })
+
+  it('that a topic was created is logged, and what keeps it from being created once, until it is another trouble', ({
+    expect,
+  }) => {
+    const { observe, said } = make()
+    const refused = (why: string) => observe.creation('a', { ...REFUSAL, why })
+    const unclear = (port: number) => observe.creation('a', { status: 'unclear', why: `${port}` })
+    for (let i = 0; i < 2; i++) refused('at most 3')
+    for (let i = 0; i < 2; i++) refused('at most 2')
+    for (let i = 0; i < 2; i++) unclear(i)
+    observe.creation('b', { ...REFUSAL, why: 'at most 2' })
+    observe.creation('a', { status: 'created' })
+    observe.creation('a', { status: 'exists' })
+    unclear(2)
+    observe.creation('a', { status: 'exists' })
+    unclear(3)
+    observe.connected()
+    unclear(4)
+    expect(said()).toEqual([
+      ...Array.from({ length: 4 }, () => NOT_CREATED),
+      CREATED,
+      NOT_CREATED,
+      NOT_CREATED,
+      LINKED,
+      NOT_CREATED,
+    ])
   })
 
   it('the metrics show whether it is connected, and how questions ended', async ({ expect }) => {

@@ -11,6 +11,7 @@ import {
   type WorkerFrame,
 } from '#contract'
 import { createLink, type LinkEvents, type LinkTimes } from '../../../relay/link/link.ts'
+import type { WatchedTargets } from '../../../relay/query/targets.ts'
 import {
   startWebSocketServer,
   type ServerConnection,
@@ -60,7 +61,7 @@ export interface Peer extends ServerConnection {
 export interface RigOptions {
   times?: Partial<LinkTimes>
   answer?: (query: LinkQuery) => Promise<LinkAnswer>
-  targets?: (topics: readonly string[], signal: AbortSignal) => Promise<TargetState[]>
+  targets?: (watched: WatchedTargets, signal: AbortSignal) => Promise<TargetState[]>
   // Whether a pause between two tries lasts until the rig is stopped. Otherwise each ends at once.
   isPatient?: boolean
   // Now, for what is measured.

@@ -1,5 +1,5 @@
 import { describe, it, onTestFinished } from 'vitest'
-import type { TargetState } from '#contract'
+import type { TargetState, TopicToCreate } from '#contract'
 import { startRig, type Rig, type RigOptions } from './rig.ts'
 
 const fit = (topic: string, partitions = 3): TargetState => ({ topic, status: 'fit', partitions })
@@ -12,6 +12,7 @@ const unfit = (topic: string): TargetState => ({
 // Each look waits until the test says what is found.
 interface Look {
   topics: readonly string[]
+  create: readonly TopicToCreate[] | undefined
   signal: AbortSignal
   find(states: TargetState[]): void
   fail(error: Error): void
@@ -22,9 +23,9 @@ async function start(times: RigOptions['times'] = { targetsMs: 5 }) {
   let looked = Promise.withResolvers<void>()
   const rig: Rig = await startRig({
     times: { targetsRetry: { firstMs: 1, maxMs: 5 }, ...times },
-    targets(topics, signal) {
+    targets({ topics, create }, signal) {
       const { promise, resolve, reject } = Promise.withResolvers<TargetState[]>()
-      looks.push({ topics, signal, find: resolve, fail: reject })
+      looks.push({ topics, create, signal, find: resolve, fail: reject })
       looked.resolve()
       looked = Promise.withResolvers()
       return promise
@@ -58,6 +59,35 @@ describe('target topics', () => {
     expect(first.topics).toEqual(['a', 'b', 'c'])
     first.find([fit('a'), unfit('b')])
     expect(await peer.frame()).toEqual({ type: 'targets', targets: [fit('a'), unfit('b')] })
+  })
+
+  it('are looked at with the creation that the worker asks for, until they were fit once', async ({
+    expect,
+  }) => {
+    const { look, peer } = await start()
+    const [a, b] = [{ topic: 'a' }, { topic: 'b', partitions: 6 }]
+    const creates = async (find: TargetState[]) => {
+      const next = await look()
+      next.find(find)
+      return next.create
+    }
+    peer.tell({ type: 'watch', topics: ['a', 'b', 'c'], create: [a, b] })
+    expect(await creates([unfit('a')])).toEqual([a, b])
+    expect(await creates([fit('a')])).toEqual([a, b])
+    expect(await creates([unfit('a'), fit('b')])).toEqual([b])
+    const last = await look()
+    expect(last.create).toEqual([])
+    // A new list says anew what is to be created.
+    peer.tell({ type: 'watch', topics: ['a'], create: [a] })
+    expect(await creates([])).toEqual([a])
+    peer.tell({ type: 'watch', topics: ['d'] })
+    for (;;) {
+      const next = await look()
+      next.find([])
+      if (!next.topics.includes('d')) continue
+      expect(next.create).toBe(undefined)
+      break
+    }
   })
 
   it('are looked at again and again, and only what changed is told', async ({ expect }) => {

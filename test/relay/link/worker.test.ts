@@ -49,7 +49,7 @@ describe('with the real worker', () => {
     expect(made.status).toBe(201)
     const looked: string[] = []
     const rig = await start({
-      targets: async (topics) => {
+      targets: async ({ topics }) => {
         looked.push(...topics)
         return topics.map((topic): TargetState => ({ topic, status: 'fit', partitions: 3 }))
       },
@@ -58,6 +58,28 @@ describe('with the real worker', () => {
     while (!tasks.includes('"status":1')) tasks = await (await admin()).text()
     expect(looked).toContain('link-topic')
     expect(rig.events).toEqual([{ event: 'connected' }])
+  })
+
+  it('the relay is told which topic a task wants created, and how it ended is in the task', async ({
+    expect,
+  }) => {
+    const create = { topic: 'created-topic', partitions: 4 }
+    const body = JSON.stringify({
+      name: 'creates',
+      topic: create.topic,
+      createTopic: { partitions: 4 },
+    })
+    expect((await admin({ method: 'POST', body })).status).toBe(201)
+    const looked = Promise.withResolvers<unknown>()
+    await start({
+      async targets(watched) {
+        looked.resolve(watched.create)
+        return [{ topic: create.topic, status: 'unfit', reason: 'topic_not_created' }]
+      },
+    })
+    expect(await looked.promise).toEqual([create])
+    let tasks = ''
+    while (!tasks.includes('"problem":"topic_not_created"')) tasks = await (await admin()).text()
   })
 
   it('its pings are answered', async ({ expect }) => {

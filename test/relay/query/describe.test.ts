@@ -65,23 +65,23 @@ it('a target is fit with its partitions and largest batch, or unfit with the rea
   const fit = await makeTopic(2, { 'max.message.bytes': '2000000' })
   const single = await makeTopic(1, {}, 1)
   const asked = ['nobody-made-this', fit, 'edgehub-own', single, fit]
-  expect(await queries.targets(asked, signal)).toEqual([
+  expect(await queries.targets({ topics: asked }, signal)).toEqual([
     { topic: 'nobody-made-this', status: 'unfit', reason: 'topic_not_found' },
     { topic: fit, status: 'fit', partitions: 2, maxMessageBytes: 2_000_000 },
     { topic: 'edgehub-own', status: 'unfit', reason: 'topic_not_found' },
     { topic: single, status: 'unfit', reason: 'replication_too_low' },
   ])
   const other = makeQueries({ compresses: true, minInSyncReplicas: 1 })
-  expect(await other.targets([fit, single], signal)).toEqual([
+  expect(await other.targets({ topics: [fit, single] }, signal)).toEqual([
     { topic: fit, status: 'fit', partitions: 2 },
     { topic: single, status: 'fit', partitions: 1 },
   ])
-  expect(await other.targets([], signal)).toEqual([])
+  expect(await other.targets({ topics: [] }, signal)).toEqual([])
   other.close()
 })
 
 it('of targets nothing is said where no broker can be reached', async ({ expect }) => {
   const nowhere = makeQueries({ kafka: { brokers: ['127.0.0.1:1'], clientId: 'query-test' } })
-  expect(await nowhere.targets(['topic'], signal)).toEqual([])
+  expect(await nowhere.targets({ topics: ['topic'] }, signal)).toEqual([])
   nowhere.close()
 })

@@ -91,6 +91,7 @@ function sourceOf(logs: readonly Log[], maxBytes: number): Source {
   return {
     metadata: refuse,
     configs: refuse,
+    create: refuse,
     close: () => {},
     topic: async (name) => ({
       code: 0,

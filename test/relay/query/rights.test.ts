@@ -8,13 +8,19 @@ import { makeQueries } from './kafka-log.ts'
 
 const USER = 'asker'
 // What the user may do with each topic.
-const { READ, WRITE, DESCRIBE_CONFIGS } = AclOperationTypes
+const { READ, WRITE, CREATE, DESCRIBE_CONFIGS } = AclOperationTypes
 const TOPICS: Record<string, AclOperationTypes[]> = {
   all: [READ, WRITE, DESCRIBE_CONFIGS],
   'without-configs': [READ, WRITE],
   'read-only': [READ],
   'write-only': [WRITE],
   hidden: [],
+}
+// Those that nobody has made.
+const MISSING: Record<string, AclOperationTypes[]> = {
+  'may-be-created': [WRITE, CREATE],
+  'may-not-be-created': [WRITE],
+  'may-be-created-unseen': [CREATE],
 }
 
 let secured: SecuredKafka
@@ -25,7 +31,7 @@ beforeAll(async () => {
   await secured.createTopics(Object.keys(TOPICS))
   await grant(
     secured.admin,
-    Object.entries(TOPICS).map(([topic, operations]) => ({
+    Object.entries({ ...TOPICS, ...MISSING }).map(([topic, operations]) => ({
       user: USER,
       instance: InstanceId.parse('ckafka-abcdefgh'),
       topic,
@@ -51,7 +57,10 @@ it('a target that the relay may not write to is unfit, and without the right to 
   expect,
 }) => {
   const queries = makeQueries({ kafka, minInSyncReplicas: 1 })
-  const states = await queries.targets(Object.keys(TOPICS), new AbortController().signal)
+  const states = await queries.targets(
+    { topics: Object.keys(TOPICS) },
+    new AbortController().signal,
+  )
   const notAuthorized = { status: 'unfit', reason: 'not_authorized' }
   expect(states).toEqual([
     { topic: 'all', status: 'fit', partitions: 1, maxMessageBytes: 1_048_588 },
@@ -105,5 +114,35 @@ it('a wrong password is told as such', async ({ expect }) => {
   const answer = await queries.ask({ op: 'cluster' })
   expect(answer).toMatchObject({ status: 'failed', reason: 'kafka_unavailable' })
   expect(answer.status === 'failed' && answer.problem).toMatch(/authentication/i)
+  queries.close()
+})
+
+it('a missing target is created where the relay may create it and write to it, and not authorised where it may not', async ({
+  expect,
+}) => {
+  const ends: [string, string][] = []
+  const queries = makeQueries({
+    kafka,
+    minInSyncReplicas: 1,
+    onCreation: (topic, end) => ends.push([topic, 'why' in end ? end.why : end.status]),
+  })
+  const topics = Object.keys(MISSING)
+  const watched = { topics, create: topics.map((topic) => ({ topic, partitions: 2 })) }
+  const look = () => queries.targets(watched, new AbortController().signal)
+  const first = await look()
+  const unfit = topics
+    .slice(1)
+    .map((topic) => ({ topic, status: 'unfit', reason: 'not_authorized' }))
+  expect(first).toEqual(unfit)
+  expect(ends).toEqual([
+    ['may-be-created', 'created'],
+    [
+      'may-not-be-created',
+      expect.stringMatching(/^TOPIC_AUTHORIZATION_FAILED \(29\): .*see the ACLs in docs/),
+    ],
+  ])
+  let states = first
+  while (states.length < topics.length) states = await look()
+  expect(states).toEqual([{ topic: 'may-be-created', status: 'fit', partitions: 2 }, ...unfit])
   queries.close()
 })

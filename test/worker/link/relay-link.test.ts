@@ -1,5 +1,4 @@
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
-import { env } from 'cloudflare:workers'
+import { evictDurableObject } from 'cloudflare:test'
 import { describe, it, vi } from 'vitest'
 import {
   LINK_CLOSE,
@@ -9,40 +8,12 @@ import {
   MAX_LINK_QUERIES,
   type LinkAnswer,
 } from '#contract'
-import type { RelayLink } from '../../../worker/link/relay-link.ts'
-import { Registry, REGISTRY_NAME } from '../../../worker/registry/registry.ts'
-import { relayOf, type TestRelay } from './relay.ts'
-
-type Link = DurableObjectStub<RelayLink>
+import { Registry } from '../../../worker/registry/registry.ts'
+import { connect, greeted, newLink, newTask, type Link } from './rig.ts'
 
 const QUERY = { op: 'cluster' } as const
 const CLUSTER: LinkAnswer = { status: 'cluster', clusterId: 'c', brokers: 3 }
 const LONG_MS = 20_000
-
-const newLink = (): Link => env.RELAY_LINK.getByName(crypto.randomUUID())
-
-async function connect(link: Link): Promise<TestRelay> {
-  return relayOf(await link.fetch('https://link.test/', { headers: { Upgrade: 'websocket' } }))
-}
-
-/** Connected, greeted, and told what to watch. */
-async function greeted(link: Link, name = 'r1'): Promise<TestRelay> {
-  const relay = await connect(link)
-  relay.hello(name)
-  await relay.next()
-  await relay.next()
-  return relay
-}
-
-/** A task whose topic nobody else has. */
-async function newTask(): Promise<{ datahub: string; topic: string }> {
-  const random = crypto.randomUUID().slice(0, 8)
-  const [datahub, topic] = [`datahub-${random}`, `topic-${random}`]
-  const [taskId, name] = [`task-${random}`, `link-${random}`]
-  const task = { datahub, taskId, name, instance: 'ckafka-devlocal', topic, status: 0, created: 1 }
-  await env.REGISTRY.getByName(REGISTRY_NAME).addTask({ ...task, status: 0 })
-  return { datahub, topic }
-}
 
 describe('a relay that connects', () => {
   it('is welcomed, and told the topics of all tasks', async ({ expect }) => {
@@ -320,91 +291,6 @@ describe('the object', () => {
     const relays = [await greeted(link), await greeted(link)]
     await link.wake([0, 3])
     for (const relay of relays) expect(await relay.next()).toEqual({ type: 'wake', shards: [0, 3] })
-  })
-})
-
-describe('targets', () => {
-  it('are told to all relays when there is a new one', async ({ expect }) => {
-    const link = newLink()
-    const relays = [await greeted(link), await greeted(link)]
-    const { topic } = await newTask()
-    await link.watchTargets()
-    for (const relay of relays) {
-      const watch = await relay.next()
-      expect(watch.type === 'watch' && watch.topics).toContain(topic)
-    }
-  })
-
-  it('that a relay looked at come to the registry', async ({ expect }) => {
-    const { datahub, topic } = await newTask()
-    const link = newLink()
-    const relay = await greeted(link)
-    relay.send({ type: 'targets', targets: [{ topic, status: 'fit', partitions: 4 }] })
-    await vi.waitFor(async () => {
-      const task = await env.REGISTRY.getByName(REGISTRY_NAME).findTask(datahub)
-      expect(task).toMatchObject({ status: 1, partitions: 4 })
-    })
-  })
-
-  it('that the registry does not take are asked for again, by a new connection', async ({
-    expect,
-  }) => {
-    const broken = vi.spyOn(Registry.prototype, 'applyTargets').mockImplementation(() => {
-      throw new Error('registry is down')
-    })
-    try {
-      const link = newLink()
-      const relay = await greeted(link)
-      relay.send({ type: 'targets', targets: [{ topic: 't', status: 'fit', partitions: 4 }] })
-      const reason = 'the targets could not be taken now'
-      expect(await relay.closed).toEqual({ code: 1011, reason })
-      expect(broken).toHaveBeenCalledTimes(2)
-    } finally {
-      broken.mockRestore()
-    }
-  })
-
-  it('hold up nothing else of their relay while the registry is slow', async ({ expect }) => {
-    let isReleased = false
-    const slow = vi
-      .spyOn(Registry.prototype, 'applyTargets')
-      .mockImplementation(() => vi.waitUntil(() => isReleased, LONG_MS))
-    try {
-      const link = newLink()
-      const relay = await greeted(link)
-      relay.send({ type: 'targets', targets: [{ topic: 't', status: 'fit', partitions: 4 }] })
-      await vi.waitFor(() => expect(slow).toHaveBeenCalledOnce())
-      const asked = link.ask(QUERY, LONG_MS)
-      relay.answer((await relay.query()).id, CLUSTER)
-      expect(await asked).toEqual({ status: 'answered', answer: CLUSTER })
-    } finally {
-      isReleased = true
-      slow.mockRestore()
-    }
-  })
-
-  it('that could not be read are told later', async ({ expect }) => {
-    const { topic } = await newTask()
-    const link = newLink()
-    const broken = vi.spyOn(Registry.prototype, 'targetTopics').mockImplementation(() => {
-      throw new Error('registry is down')
-    })
-    try {
-      const relay = await connect(link)
-      relay.hello()
-      expect(await relay.next()).toEqual({ type: 'welcome', v: 1 })
-      await vi.waitFor(async () => {
-        expect(
-          await runInDurableObject(link, (_, { storage }) => storage.getAlarm()),
-        ).not.toBeNull()
-      })
-      broken.mockRestore()
-      expect(await runDurableObjectAlarm(link)).toBe(true)
-      const watch = await relay.next()
-      expect(watch.type === 'watch' && watch.topics).toContain(topic)
-    } finally {
-      broken.mockRestore()
-    }
   })
 })
 

@@ -6,6 +6,7 @@ import type { KafkaSettings } from '../../../../relay/kafka/kafkajs.ts'
 import { Lane } from '../../../../relay/kafka/lane.ts'
 import { ensureOwnTopics } from '../../../../relay/kafka/topics.ts'
 import { readMinInSyncReplicas } from '../../../../relay/kafka/topology.ts'
+import { createSource } from '../../../../relay/query/source.ts'
 
 export type Step =
   | 'own topics'
@@ -18,6 +19,7 @@ export type Step =
   | 'open transactions'
   | 'replicas asked for'
   | 'dead letters'
+  | 'creation of a target topic'
 
 export interface Work {
   readonly kafka: KafkaSettings
@@ -73,11 +75,26 @@ export async function failingStep(work: Work): Promise<{ step: Step; error: Erro
 
     step = 'dead letters'
     await send(lane, deadLetters, 'letter', ledger)
+
+    step = 'creation of a target topic'
+    await createTarget(kafka, topic)
     return undefined
   } catch (error) {
     return { step, error: error instanceof Error ? error : new Error(String(error)) }
   } finally {
     await lane?.close()
+  }
+}
+
+// Whether it may is asked before whether the topic is there, which it is.
+async function createTarget(kafka: KafkaSettings, name: string): Promise<void> {
+  const source = createSource(kafka, () => performance.now())
+  try {
+    const topic = { name, partitions: undefined, replicationFactor: 1 }
+    const creation = await source.create(topic, new AbortController().signal)
+    if (creation.status === 'refused') throw new Error(creation.why)
+  } finally {
+    source.close()
   }
 }
 
