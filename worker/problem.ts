@@ -7,7 +7,7 @@ import { TROUBLE } from './query/trouble.ts'
 import type { Rejection } from './rejection.ts'
 
 interface Problem {
-  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 426 | 429 | 500 | 503 | 504
+  status: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 422 | 426 | 429 | 500 | 503 | 504
   title: string
   detail: string
   /** Where in the request, when it is one place. */
@@ -17,8 +17,11 @@ interface Problem {
   headers?: Record<string, string>
 }
 
-/** A path may hold a field name of the client's, and that may have megabytes. */
-const MAX_PATH_CHARS = 200
+/** What a client wrote is quoted up to here: a field name or an id may have megabytes. */
+const MAX_QUOTED_CHARS = 200
+
+/** Members that hold sentences of ours. */
+const OWN_TEXTS = new Set(['problem', 'hint', 'expected', 'supported'])
 
 export function problemOf(given: Rejection): Problem {
   const rejection = clipped(given)
@@ -42,6 +45,11 @@ export function problemOf(given: Rejection): Problem {
     case 'unsupported_media_type': {
       const detail = `Content-Type must be ${rejection.expected}.`
       return { status: 415, title: 'Unsupported media type', detail }
+    }
+    case 'malformed_parameter': {
+      const { path, problem } = rejection
+      const detail = path === '' ? problem : `${path}: ${problem}`
+      return { status: 400, title: 'Malformed parameter', detail, ...at(path) }
     }
     case 'invalid_type': {
       const hint = rejection.hint === undefined ? '' : ` ${rejection.hint}`
@@ -87,6 +95,51 @@ export function problemOf(given: Rejection): Problem {
     }
     case 'conflict':
       return { status: 409, title: 'Conflict', detail: rejection.problem }
+    case 'task_not_found': {
+      const detail = `There is no task ${rejection.taskId} that you may manage.`
+      return { status: 404, title: 'Task not found', detail }
+    }
+    case 'credential_not_found': {
+      const detail = `There is no credential ${rejection.secretId} that you may manage.`
+      return { status: 404, title: 'Credential not found', detail }
+    }
+    case 'schema_not_found': {
+      const detail = `There is no schema ${rejection.schemaId}.`
+      return { status: 404, title: 'Schema not found', detail }
+    }
+    case 'name_taken': {
+      const { path, name } = rejection
+      return { status: 409, title: 'Name taken', detail: `${name} is the name of another.`, path }
+    }
+    case 'task_state_conflict': {
+      const { datahub, state, change } = rejection
+      const detail = `The task of ${datahub} is ${state}; ${change} is not possible then.`
+      return { status: 409, title: 'Not possible in this state', detail }
+    }
+    case 'schema_in_use': {
+      const detail = `The schema ${rejection.schemaId} is bound to ${rejection.datahubs.join(', ')}.`
+      return { status: 409, title: 'Schema in use', detail }
+    }
+    case 'precondition_failed': {
+      const detail = `It was changed meanwhile: its revision is ${rejection.current}. Read it again.`
+      const headers = { ETag: `"${rejection.current}"` }
+      return { status: 412, title: 'Precondition failed', detail, headers }
+    }
+    case 'quota_exceeded': {
+      const detail = `There are ${rejection.limit} ${rejection.what}, and that is the most.`
+      return { status: 409, title: 'Quota exceeded', detail }
+    }
+    case 'schema_mismatch': {
+      const { path, field, problem } = rejection
+      const detail = `${path} does not fit the schema: ${field === undefined ? 'it' : `the field ${field}`} ${problem}.`
+      const members = field === undefined ? {} : { field }
+      return { status: 422, title: 'Schema mismatch', detail, path, members }
+    }
+    case 'not_supported': {
+      const { path, what, supported } = rejection
+      const detail = `${what} is not supported; ${supported}.`
+      return { status: 422, title: 'Not supported', detail, path }
+    }
     case 'idempotency_key_reused': {
       const detail =
         'This Idempotency-Key was used with another body. That one has its outcome; these reports are not stored under this key.'
@@ -124,6 +177,15 @@ export function problemOf(given: Rejection): Problem {
     case 'rate_limited': {
       const detail = `At most ${rejection.perSecond} of these calls a second are taken.`
       return { status: 429, title: 'Too many requests', detail, ...retryAfter(1) }
+    }
+    case 'datahub_rate_limited': {
+      const { datahub, perSecond } = rejection
+      const detail = `The datahub ${datahub} takes at most ${perSecond} POSTs a second.`
+      return { status: 429, title: 'Too many requests', detail, ...retryAfter(1) }
+    }
+    case 'address_rate_limited': {
+      const detail = 'Too many requests come from this address.'
+      return { status: 429, title: 'Too many requests', detail, ...retryAfter(10) }
     }
     case 'relay_not_connected':
     case 'relay_busy':
@@ -182,7 +244,7 @@ export function problemResponse(
   context: ProblemContext,
 ): { response: Response; entry: LogEntry } {
   const { status, title, detail, path, members, headers } = problemOf(rejection)
-  const type = `/problems/${rejection.reason.replaceAll('_', '-')}`
+  const type = problemType(rejection.reason)
   const { requestId } = context
   const body = { type, title, status, detail, ...at(path), ...members, requestId }
   const response = new Response(JSON.stringify(body), {
@@ -205,9 +267,18 @@ export function problemResponse(
   return { response, entry }
 }
 
+export function problemType(reason: Rejection['reason']): string {
+  return `/problems/${reason.replaceAll('_', '-')}`
+}
+
 function clipped(rejection: Rejection): Rejection {
-  if (!('path' in rejection) || (rejection.path?.length ?? 0) <= MAX_PATH_CHARS) return rejection
-  return { ...rejection, path: `${rejection.path?.slice(0, MAX_PATH_CHARS)}…` }
+  const members = Object.entries(rejection).map(([name, value]) => [
+    name,
+    typeof value === 'string' && value.length > MAX_QUOTED_CHARS && !OWN_TEXTS.has(name)
+      ? `${value.slice(0, MAX_QUOTED_CHARS).toWellFormed()}…`
+      : value,
+  ])
+  return Object.fromEntries(members) as Rejection
 }
 
 function retryAfter(seconds: number): { headers: Record<string, string> } {

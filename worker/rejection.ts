@@ -13,6 +13,8 @@ export type Rejection =
   | { reason: 'not_utf8' }
   | { reason: 'invalid_json'; problem: string }
   | { reason: 'unsupported_media_type'; expected: string }
+  /** A query or form that can't be read one way only. `path` is the parameter's name as the client wrote it, or '' for all of them. */
+  | { reason: 'malformed_parameter'; path: string; problem: string }
   /** Wrong JSON type. `hint` says what to do instead. */
   | { reason: 'invalid_type'; path: string; expected: string; hint?: string }
   | { reason: 'missing'; path: string }
@@ -32,6 +34,23 @@ export type Rejection =
   /** Its own reason: the relay must be able to tell a lost object from a wrong URL. */
   | { reason: 'envelope_not_found'; object: string }
   | { reason: 'conflict'; problem: string }
+  /** By its TaskId. Also for one that the caller may not manage. */
+  | { reason: 'task_not_found'; taskId: string }
+  | { reason: 'credential_not_found'; secretId: string }
+  | { reason: 'schema_not_found'; schemaId: string }
+  /** `path` is where the name stood. */
+  | { reason: 'name_taken'; path: string; name: string }
+  /** What was asked for is not possible in the task's state, a word of Tencent's. */
+  | { reason: 'task_state_conflict'; datahub: string; state: string; change: string }
+  | { reason: 'schema_in_use'; schemaId: string; datahubs: readonly string[] }
+  /** `If-Match` names another revision than the current one. */
+  | { reason: 'precondition_failed'; current: number }
+  /** There are as many of them as there may be. */
+  | { reason: 'quota_exceeded'; what: string; limit: number }
+  /** A report's value does not fit its datahub's schema: `path` is the report, `field` the schema's field, `problem` the rule. */
+  | { reason: 'schema_mismatch'; path: string; field?: string; problem: string }
+  /** Something that Tencent has and Edgehub has not. `supported` says what there is. */
+  | { reason: 'not_supported'; path: string; what: string; supported: string }
   /** Another body has the outcome of this idempotency key. */
   | { reason: 'idempotency_key_reused' }
   | { reason: 'instance_not_found'; instance: string; own: InstanceId }
@@ -50,6 +69,10 @@ export type Rejection =
   | { reason: 'invalid_cursor' }
   /** One more than `perSecond` in a second. */
   | { reason: 'rate_limited'; perSecond: number }
+  /** Of one datahub, by all its callers together. */
+  | { reason: 'datahub_rate_limited'; datahub: string; perSecond: number }
+  /** Of one address, before it is known who calls. */
+  | { reason: 'address_rate_limited' }
   /** No relay holds a link, so nothing can be asked of Kafka. */
   | { reason: 'relay_not_connected' }
   | { reason: 'relay_busy' }

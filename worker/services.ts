@@ -17,12 +17,14 @@ import { createRelayLink, type RelayLinkClient } from './link/link.ts'
 import { RELAY_LINK_NAME } from './link/relay-link.ts'
 import { wakeShard, type Wakings } from './link/waker.ts'
 import { describeError, log } from './log.ts'
+import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import {
   createDirectoryCache,
   type DirectoryCache,
   type DirectoryKeys,
 } from './registry/cached-directory.ts'
-import { createControl, type Control } from './registry/control.ts'
+import type { Control } from './registry/control-plane.ts'
+import { createControl } from './registry/control.ts'
 import { deriveEncryptionKey, deriveMacKey } from './registry/derived-key.ts'
 import type { Directory } from './registry/directory.ts'
 import { platformRandomBytes } from './registry/random-text.ts'
@@ -40,12 +42,21 @@ export interface Services {
   wake: (id: EnvelopeId) => void
   envelopes: R2Bucket
   accept: Accept
+  /** Of this isolate. */
+  rateLimit: RateLimit
+  /** Of this Cloudflare location; undefined: callers' addresses are not counted. */
+  addressLimit: AddressLimit | undefined
   /** undefined for a text that no key of ours signed. */
   openReceipt: (text: string) => Promise<ReceiptFields | undefined>
   receiptOf: (fields: ReceiptFields) => Promise<Receipt>
   /** One receipt for each report of an accepted envelope, in order. */
   receiptsOf: (acceptance: Acceptance) => Promise<Receipt[]>
   now: () => number
+}
+
+/** The platform's rate limit binding. */
+export interface AddressLimit {
+  limit: (options: { key: string }) => Promise<{ success: boolean }>
 }
 
 interface Keys {
@@ -60,17 +71,29 @@ interface Isolate {
   settings: Settings
   directoryCache: DirectoryCache
   wakings: Wakings
+  rateLimit: RateLimit
   keys?: Keys
 }
 
 const isolates = new WeakMap<Env, Isolate>()
 
-/** @throws SettingsError also when SHARDS asks for more queues than are bound */
+/** A key is a credential and an action, or a datahub; about 100 bytes. */
+const MAX_RATE_KEYS = 10_000
+
+/** @throws SettingsError also when a setting asks for a binding that is not there */
 function startIsolate(env: Env): Isolate {
   const settings = parseSettings(env)
   const missing = queuesOf(env).slice(0, settings.shards).indexOf(undefined)
   if (missing >= 0) throw new SettingsError(`SHARDS: there is no binding QUEUE_${missing}`)
-  return { settings, directoryCache: createDirectoryCache({ now, log }), wakings: new Map() }
+  if (settings.addressRateLimit && !addressLimitOf(env)) {
+    throw new SettingsError('ADDRESS_RATE_LIMIT: there is no binding ADDRESS_LIMIT')
+  }
+  return {
+    settings,
+    directoryCache: createDirectoryCache({ now, log }),
+    wakings: new Map(),
+    rateLimit: createRateLimit({ now, maxKeys: MAX_RATE_KEYS }),
+  }
 }
 
 /** @throws SettingsError */
@@ -96,6 +119,7 @@ export function servicesFor(env: Env, waitUntil: (promise: Promise<unknown>) => 
     receiptKey,
     now,
     randomBytes: platformRandomBytes,
+    rateLimit: isolate.rateLimit,
     log,
   })
 
@@ -112,7 +136,6 @@ export function servicesFor(env: Env, waitUntil: (promise: Promise<unknown>) => 
       instance: settings.instance,
       registry,
       keys: directoryKeys,
-      now,
       randomBytes: platformRandomBytes,
       onNewTarget: () => waitUntil(relayLink.watchTargets()),
     }),
@@ -128,6 +151,8 @@ export function servicesFor(env: Env, waitUntil: (promise: Promise<unknown>) => 
     },
     envelopes: env.ENVELOPES,
     accept,
+    rateLimit: isolate.rateLimit,
+    addressLimit: settings.addressRateLimit ? addressLimitOf(env) : undefined,
     openReceipt: async (text) => openReceipt(text, (await keys()).receipt),
     receiptOf: async (fields) => mintReceipt(fields, await receiptKey()),
     async receiptsOf({ id, received, count, digest }) {
@@ -155,18 +180,25 @@ function queuesOf(env: Env): readonly (Queue | undefined)[] {
   ]
 }
 
+/** What the types promise, a deployment may have left out. */
+function addressLimitOf(env: Env): AddressLimit | undefined {
+  return env.ADDRESS_LIMIT
+}
+
 async function importKeys(settings: Settings): Promise<Keys> {
   const [current, ...previous] = settings.receiptKeys
-  const [mac, encryption] = await Promise.all([
-    deriveMacKey(settings.masterKey, 'secret-id mac v1'),
-    deriveEncryptionKey(settings.masterKey, 'secret-key encryption v1'),
-  ])
+  const [master, ...previousMasters] = settings.masterKeys
+  const vaultKey = (key: string): Promise<CryptoKey> =>
+    deriveEncryptionKey(key, 'secret-key encryption v1')
   return {
     receipt: [
       await importReceiptKey(current),
       ...(await Promise.all(previous.map((secret) => importReceiptKey(secret)))),
     ],
-    directory: { mac, encryption },
+    directory: {
+      mac: await deriveMacKey(settings.macKey, 'secret-id mac v1'),
+      encryption: [await vaultKey(master), ...(await Promise.all(previousMasters.map(vaultKey)))],
+    },
   }
 }
 

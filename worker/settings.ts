@@ -22,9 +22,13 @@ const Environment = z.object({
     z.string(),
     z.transform((list) => list.split(',').flatMap((s) => s.trim() || [])),
   ),
+  ADDRESS_RATE_LIMIT: z.enum(['on', 'off'], 'on or off'),
+  UNSIGNED_PAYLOAD: z.enum(['allow', 'refuse'], 'allow or refuse'),
   RECEIPT_KEY: Key,
   RECEIPT_KEY_PREVIOUS: z.optional(Key),
   MASTER_KEY: Key,
+  MASTER_KEY_PREVIOUS: z.optional(Key),
+  MAC_KEY: z.optional(Key),
   ADMIN_TOKEN: Token,
   RELAY_TOKEN: Token,
 })
@@ -35,9 +39,16 @@ export interface Settings {
   readonly shards: ShardCount
   readonly sendMessageWaitMs: number
   readonly hostAliases: readonly string[]
+  /** Whether a TC3 signature may leave the body out. */
+  readonly unsignedPayload: 'allow' | 'refuse'
+  /** Whether calls are counted by their address. */
+  readonly addressRateLimit: boolean
   /** The first one signs, all of them open. */
   readonly receiptKeys: readonly [string, ...string[]]
-  readonly masterKey: string
+  /** Of sealed secrets: the first one seals, all of them open. */
+  readonly masterKeys: readonly [string, ...string[]]
+  /** Of the MACs in SecretIds, which must outlive a rotation of the master key. */
+  readonly macKey: string
   readonly adminToken: string
   readonly relayToken: string
 }
@@ -54,17 +65,28 @@ export function parseSettings(environment: object): Settings {
     throw new SettingsError(`bad settings: ${problems.join('; ')}`)
   }
   const e = parsed.data
+  // Every SecretId would be forged under the new key.
+  if (e.MASTER_KEY_PREVIOUS !== undefined && e.MASTER_KEY_PREVIOUS !== e.MASTER_KEY && !e.MAC_KEY) {
+    const rule =
+      'with another MASTER_KEY_PREVIOUS it has to be the MASTER_KEY of before the first rotation'
+    throw new SettingsError(`bad settings: MAC_KEY: ${rule}`)
+  }
   return Object.freeze({
     instance: e.INSTANCE_ID,
     region: e.REGION,
     shards: e.SHARDS,
     sendMessageWaitMs: e.SEND_MESSAGE_WAIT_MS,
     hostAliases: e.HOST_ALIASES,
-    receiptKeys: e.RECEIPT_KEY_PREVIOUS
-      ? ([e.RECEIPT_KEY, e.RECEIPT_KEY_PREVIOUS] as const)
-      : ([e.RECEIPT_KEY] as const),
-    masterKey: e.MASTER_KEY,
+    unsignedPayload: e.UNSIGNED_PAYLOAD,
+    addressRateLimit: e.ADDRESS_RATE_LIMIT === 'on',
+    receiptKeys: withPrevious(e.RECEIPT_KEY, e.RECEIPT_KEY_PREVIOUS),
+    masterKeys: withPrevious(e.MASTER_KEY, e.MASTER_KEY_PREVIOUS),
+    macKey: e.MAC_KEY ?? e.MASTER_KEY,
     adminToken: e.ADMIN_TOKEN,
     relayToken: e.RELAY_TOKEN,
   })
+}
+
+function withPrevious(key: string, previous: string | undefined): readonly [string, ...string[]] {
+  return previous === undefined ? [key] : [key, previous]
 }

@@ -11,6 +11,7 @@ const EVERY: Record<Rejection['reason'], [Rejection, number]> = {
   not_utf8: [{ reason: 'not_utf8' }, 400],
   invalid_json: [{ reason: 'invalid_json', problem: 'x' }, 400],
   unsupported_media_type: [{ reason: 'unsupported_media_type', expected: 'x' }, 415],
+  malformed_parameter: [{ reason: 'malformed_parameter', path: 'a', problem: 'x' }, 400],
   invalid_type: [{ reason: 'invalid_type', path: 'a', expected: 'a string' }, 422],
   missing: [{ reason: 'missing', path: 'a' }, 422],
   unknown_field: [{ reason: 'unknown_field', path: 'a' }, 422],
@@ -23,6 +24,22 @@ const EVERY: Record<Rejection['reason'], [Rejection, number]> = {
   receipt_not_valid: [{ reason: 'receipt_not_valid' }, 404],
   envelope_not_found: [{ reason: 'envelope_not_found', object: 'o' }, 404],
   conflict: [{ reason: 'conflict', problem: 'x' }, 409],
+  task_not_found: [{ reason: 'task_not_found', taskId: 't' }, 404],
+  credential_not_found: [{ reason: 'credential_not_found', secretId: 's' }, 404],
+  schema_not_found: [{ reason: 'schema_not_found', schemaId: 's' }, 404],
+  name_taken: [{ reason: 'name_taken', path: 'name', name: 'n' }, 409],
+  task_state_conflict: [
+    { reason: 'task_state_conflict', datahub: 'd', state: 'creating', change: 'pause' },
+    409,
+  ],
+  schema_in_use: [{ reason: 'schema_in_use', schemaId: 's', datahubs: ['d'] }, 409],
+  precondition_failed: [{ reason: 'precondition_failed', current: 3 }, 412],
+  quota_exceeded: [{ reason: 'quota_exceeded', what: 'tasks', limit: 5 }, 409],
+  schema_mismatch: [
+    { reason: 'schema_mismatch', path: 'reports.0', field: 'f', problem: 'must be text' },
+    422,
+  ],
+  not_supported: [{ reason: 'not_supported', path: 'a', what: 'x', supported: 'use y' }, 422],
   idempotency_key_reused: [{ reason: 'idempotency_key_reused' }, 422],
   instance_not_found: [
     { reason: 'instance_not_found', instance: 'i', own: 'ckafka-00000000' },
@@ -34,6 +51,8 @@ const EVERY: Record<Rejection['reason'], [Rejection, number]> = {
   message_not_found: [{ reason: 'message_not_found', why: 'queued', problem: 'x' }, 404],
   invalid_cursor: [{ reason: 'invalid_cursor' }, 400],
   rate_limited: [{ reason: 'rate_limited', perSecond: 20 }, 429],
+  datahub_rate_limited: [{ reason: 'datahub_rate_limited', datahub: 'd', perSecond: 5 }, 429],
+  address_rate_limited: [{ reason: 'address_rate_limited' }, 429],
   relay_not_connected: [{ reason: 'relay_not_connected' }, 503],
   relay_busy: [{ reason: 'relay_busy' }, 503],
   relay_timed_out: [{ reason: 'relay_timed_out' }, 504],
@@ -68,6 +87,10 @@ describe('the problem table', () => {
     expect(problemOf({ reason: 'method_not_allowed', allow: 'GET' }).headers).toEqual({
       Allow: 'GET',
     })
+    expect(problemOf({ reason: 'precondition_failed', current: 3 }).headers).toEqual({
+      ETag: '"3"',
+    })
+    expect(problemOf({ reason: 'address_rate_limited' }).headers).toEqual({ 'Retry-After': '10' })
     expect(problemOf({ reason: 'not_confirmed', keyed: false }).headers).toBeUndefined()
     expect(problemOf({ reason: 'not_confirmed', keyed: true }).headers).toEqual({
       'Retry-After': '1',

@@ -5,21 +5,22 @@
 import { DatahubId } from '#contract'
 import type { Log } from '../log.ts'
 import { AgeingCache } from './ageing-cache.ts'
+import { isOver, type StoredCredential } from './credentials-table.ts'
 import type { Credential, Directory, Task } from './directory.ts'
-import type { StoredCredential, StoredTask } from './registry.ts'
 import { isGenuineSecretId } from './secret-id.ts'
-import { openSecret } from './secret-vault.ts'
+import { openSecret, tokenOwner, type VaultKeys } from './secret-vault.ts'
 
 /** What the directory asks of the registry object. */
 export interface RegistryReader {
-  findTask: (datahub: string) => Promise<StoredTask | null>
+  findTask: (datahub: string) => Promise<Task | null>
   findCredential: (secretId: string) => Promise<StoredCredential | null>
   taskTopics: () => Promise<[datahub: string, topic: string][]>
 }
 
 export interface DirectoryKeys {
+  /** Of SecretIds. */
   mac: CryptoKey
-  encryption: CryptoKey
+  encryption: VaultKeys
 }
 
 export interface RequestScope {
@@ -31,6 +32,13 @@ export interface RequestScope {
 /** Entries of each kind; about 1 KB each. */
 const MAX_ENTRIES = 5_000
 
+/** Opened, and what of it ends when: time goes on while it is cached. */
+interface Opened extends Omit<Credential, 'secretKeys'> {
+  keys: { secret: string; expires: number | undefined }[]
+  /** Unix ms. */
+  expires: number | undefined
+}
+
 export interface DirectoryCache {
   view: (scope: RequestScope) => Directory
 }
@@ -40,7 +48,7 @@ export function createDirectoryCache(deps: { now: () => number; log: Log }): Dir
   const keeps = ({ status }: Task): boolean => status !== 0
   const tasks = new AgeingCache<Task>({ ...deps, maxEntries: MAX_ENTRIES, keeps })
   const topics = new AgeingCache<ReadonlyMap<string, string>>({ ...deps, maxEntries: 1 })
-  const credentials = new AgeingCache<Credential>({ ...deps, maxEntries: MAX_ENTRIES })
+  const credentials = new AgeingCache<Opened>({ ...deps, maxEntries: MAX_ENTRIES })
 
   function view({ registry, keys, waitUntil }: RequestScope): Directory {
     return {
@@ -63,11 +71,12 @@ export function createDirectoryCache(deps: { now: () => number; log: Log }): Dir
         // Only genuine ids come into the cache, so what is in it needs no second check.
         const known = credentials.has(secretId)
         if (!known && !(await isGenuineSecretId(secretId, (await keys()).mac))) return undefined
-        const read = async (): Promise<Credential | undefined> => {
+        const read = async (): Promise<Opened | undefined> => {
           const stored = await registry.findCredential(secretId)
           return stored && !stored.disabled ? open(stored, (await keys()).encryption) : undefined
         }
-        return credentials.get(secretId, read, waitUntil)
+        const opened = await credentials.get(secretId, read, waitUntil)
+        return opened && liveAt(deps.now(), opened)
       },
     }
   }
@@ -75,10 +84,24 @@ export function createDirectoryCache(deps: { now: () => number; log: Log }): Dir
   return { view }
 }
 
-async function open(stored: StoredCredential, key: CryptoKey): Promise<Credential> {
-  const { secretId, sealedKeys, scopes, datahubs } = stored
-  const secretKeys = await Promise.all(
-    sealedKeys.map((sealed) => openSecret(sealed, secretId, key)),
-  )
-  return { secretId, secretKeys, scopes, datahubs }
+async function open(stored: StoredCredential, keys: VaultKeys): Promise<Opened> {
+  const { secretId, sealedKeys, sealedToken, scopes, datahubs, expires } = stored
+  return {
+    ...{ secretId, scopes, datahubs, expires },
+    keys: await Promise.all(
+      sealedKeys.map(async (key) => ({
+        secret: await openSecret(key.sealed, secretId, keys),
+        expires: key.expires,
+      })),
+    ),
+    ...(sealedToken !== undefined && {
+      sessionToken: await openSecret(sealedToken, tokenOwner(secretId), keys),
+    }),
+  }
+}
+
+function liveAt(now: number, { keys, expires, ...credential }: Opened): Credential | undefined {
+  if (isOver(expires, now)) return undefined
+  const live = keys.filter((key) => !isOver(key.expires, now))
+  return { ...credential, secretKeys: live.map(({ secret }) => secret) }
 }

@@ -3,6 +3,7 @@
  * fresh for 5 s, refreshed in the background after that, and never served when older than 15 s.
  */
 import type { DatahubId, InstanceId, TargetProblem, TopicName } from '#contract'
+import type { Schema } from '../schema/form.ts'
 
 export const SCOPES = ['send', 'query', 'manage'] as const
 export type Scope = (typeof SCOPES)[number]
@@ -13,10 +14,14 @@ export interface Credential {
   secretKeys: readonly string[]
   scopes: readonly Scope[]
   datahubs: 'all' | readonly DatahubId[]
+  /** Of a temporary credential: what the caller must send besides its signature. Never logged. */
+  sessionToken?: string
 }
 
-/** Tencent's task states: -1 create failed, 0 creating, 1 running, 2 deleting, 3 deleted, 4 delete failed, 5 pausing, 6 paused,
- * 7 pause failed, 8 resuming, 9 resume failed. */
+/**
+ * Tencent's task states: -1 create failed, 0 creating, 1 running, 2 deleting, 3 deleted, 4 delete failed, 5 pausing, 6 paused, 7 pause
+ * failed, 8 resuming, 9 resume failed. 4, 7 and 9 do not occur here: a change is stored or refused.
+ */
 export type TaskStatus = -1 | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
 
 export interface Task {
@@ -26,6 +31,10 @@ export interface Task {
   instance: InstanceId
   topic: TopicName
   status: TaskStatus
+  /** POSTs a second that its datahub takes. */
+  qpsLimit: number
+  /** What its reports must look like. */
+  schema?: Schema
   /** Why a relay can't write to its topic: what made it fail, or what came up since it runs. */
   problem?: TargetProblem
   /** As a relay found them last. */
@@ -34,7 +43,7 @@ export interface Task {
 }
 
 export interface Directory {
-  /** undefined: forged (refused by its MAC, before any look-up), unknown, or disabled. */
+  /** undefined: forged (refused by its MAC, before any look-up), unknown, disabled, or expired. */
   findCredential(secretId: string): Promise<Credential | undefined>
   findTask(datahub: string): Promise<Task | undefined>
   /** The topics that these datahubs write to. */

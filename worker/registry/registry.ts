@@ -1,172 +1,193 @@
 /**
- * The registry object: tasks and credentials of one deployment, in SQLite. Stores and finds; makes no id and sees no plain secret. Its
- * methods are called over RPC, so they take and give plain serialisable values.
+ * The registry object: tasks, credentials, schemas and the audit log of one deployment, in SQLite. Its methods are called over RPC, so they
+ * take and give plain serialisable values. Each is one transaction, so changes come one after another and are made whole, with their entry
+ * in the audit log, or not at all. `by` is `admin` or a SecretId; what that one may do is looked up here, at the moment of the change. Times
+ * are this object's clock, the only one, so that states do not depend on which edge asks. Makes no id and sees no plain secret.
  */
 import { DurableObject } from 'cloudflare:workers'
-import { MAX_TASKS, type TargetProblem, type TargetState } from '#contract'
-import type { Scope, Task, TaskStatus } from './directory.ts'
-
-export interface StoredTask extends Task {
-  /** Unix ms. */
-  created: number
-}
-
-/** What is known of its topic is not the task's own. */
-export type NewStoredTask = Omit<StoredTask, 'problem' | 'partitions' | 'maxMessageBytes'>
-
-export interface StoredCredential {
-  secretId: string
-  /** Sealed secrets, newest first. */
-  sealedKeys: string[]
-  scopes: Scope[]
-  datahubs: 'all' | string[]
-  disabled: boolean
-  /** Unix ms. */
-  created: number
-}
+import type { TargetState } from '#contract'
+import { AuditTable, type StoredAuditEntry } from './audit-table.ts'
+import type {
+  AuditQuery,
+  Done,
+  ManagedCredential,
+  ManagedSchema,
+  ManagedTask,
+  TaskRef,
+} from './control-plane.ts'
+import {
+  CredentialsTable,
+  type DrawnCredential,
+  type Resealed,
+  type StoredCredential,
+} from './credentials-table.ts'
+import type { Task } from './directory.ts'
+import { done, refused, type Refused } from './done.ts'
+import type { CredentialChanges, NewSchema, SchemaChanges, TaskChanges } from './forms.ts'
+import type { Rights } from './rights.ts'
+import { SchemasTable } from './schemas-table.ts'
+import { prepareTables } from './tables.ts'
+import type { StateChange } from './task-status.ts'
+import { TasksTable, type DrawnTask, type WatchedTopics } from './tasks-table.ts'
 
 /** There is one registry a deployment. */
 export const REGISTRY_NAME = 'registry'
 
-type TaskRow = Record<'datahub' | 'task_id' | 'name' | 'instance' | 'topic', string> &
-  Record<'status' | 'created', number> &
-  Record<'partitions' | 'max_message_bytes', number | null> & { problem: string | null }
-type CredentialRow = Record<'secret_id' | 'sealed_keys' | 'scopes' | 'datahubs', string> &
-  Record<'disabled' | 'created', number>
+type Revision = number | undefined
 
 export class Registry extends DurableObject<Env> {
-  readonly #sql: SqlStorage
+  readonly #audit: AuditTable
+  readonly #tasks: TasksTable
+  readonly #credentials: CredentialsTable
+  readonly #schemas: SchemasTable
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
-    this.#sql = ctx.storage.sql
-    this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS tasks (
-        datahub TEXT PRIMARY KEY, task_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, instance TEXT NOT NULL,
-        topic TEXT NOT NULL, status INTEGER NOT NULL, created INTEGER NOT NULL
-      ) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS targets (
-        topic TEXT PRIMARY KEY, problem TEXT, partitions INTEGER, max_message_bytes INTEGER
-      ) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS credentials (
-        secret_id TEXT PRIMARY KEY, sealed_keys TEXT NOT NULL, scopes TEXT NOT NULL, datahubs TEXT NOT NULL,
-        disabled INTEGER NOT NULL, created INTEGER NOT NULL
-      ) WITHOUT ROWID;
-    `)
+    const { sql } = ctx.storage
+    prepareTables(sql, (run) => ctx.storage.transactionSync(run))
+    this.#audit = new AuditTable(sql)
+    this.#tasks = new TasksTable(sql, this.#audit)
+    this.#credentials = new CredentialsTable(sql, this.#audit)
+    this.#schemas = new SchemasTable(sql, this.#audit, (id) => this.#tasks.boundTo(id))
   }
 
-  /** `id_taken`: draw another one. `too_many`: there are MAX_TASKS. */
-  addTask(task: NewStoredTask): 'added' | 'name_taken' | 'id_taken' | 'too_many' {
-    const named = this.#sql.exec('SELECT 1 FROM tasks WHERE name = ?', task.name)
-    if (named.next().done !== true) return 'name_taken'
-    const { n } = this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM tasks').one()
-    if (n >= MAX_TASKS) return 'too_many'
-    const inserted = this.#sql.exec(
-      'INSERT OR IGNORE INTO tasks (datahub, task_id, name, instance, topic, status, created) VALUES (?, ?, ?, ?, ?, ?, ?)',
-      task.datahub,
-      task.taskId,
-      task.name,
-      task.instance,
-      task.topic,
-      task.status,
-      task.created,
-    )
-    return inserted.rowsWritten > 0 ? 'added' : 'id_taken'
-  }
-
-  findTask(datahub: string): StoredTask | null {
-    const [row] = this.#sql.exec<TaskRow>(`${SELECT_TASKS} WHERE datahub = ?`, datahub)
-    return row ? taskOf(row) : null
-  }
-
-  /** Oldest first. */
-  listTasks(): StoredTask[] {
-    return this.#sql
-      .exec<TaskRow>(`${SELECT_TASKS} ORDER BY created, datahub`)
-      .toArray()
-      .map(taskOf)
+  /** With its schema; null also for one that is deleted. */
+  findTask(datahub: string): Task | null {
+    return this.#tasks.findForUse(datahub, Date.now())
   }
 
   /** Which topic each datahub writes to. */
   taskTopics(): [datahub: string, topic: string][] {
-    const rows = this.#sql.exec<TaskRow>('SELECT datahub, topic FROM tasks WHERE status <> 3')
-    return rows.toArray().map(({ datahub, topic }) => [datahub, topic])
-  }
-
-  /** Every topic that a task writes to, once. */
-  targetTopics(): string[] {
-    return [...new Set(this.taskTopics().map(([, topic]) => topic))]
-  }
-
-  /**
-   * What a relay found of target topics. A task that waits for its topic, or failed for it, runs from the moment that it is fit; one that
-   * runs goes on, with the problem noted.
-   */
-  applyTargets(states: readonly TargetState[]): void {
-    this.ctx.storage.transactionSync(() => {
-      for (const state of states) {
-        const isFit = state.status === 'fit'
-        this.#sql.exec(
-          'INSERT OR REPLACE INTO targets (topic, problem, partitions, max_message_bytes) VALUES (?, ?, ?, ?)',
-          state.topic,
-          isFit ? null : state.reason,
-          isFit ? state.partitions : null,
-          isFit ? (state.maxMessageBytes ?? null) : null,
-        )
-        const change = isFit
-          ? 'UPDATE tasks SET status = 1 WHERE topic = ? AND status IN (-1, 0)'
-          : 'UPDATE tasks SET status = -1 WHERE topic = ? AND status = 0'
-        this.#sql.exec(change, state.topic)
-      }
-    })
-  }
-
-  addCredential(credential: StoredCredential): void {
-    this.#sql.exec(
-      'INSERT INTO credentials (secret_id, sealed_keys, scopes, datahubs, disabled, created) VALUES (?, ?, ?, ?, ?, ?)',
-      credential.secretId,
-      JSON.stringify(credential.sealedKeys),
-      JSON.stringify(credential.scopes),
-      JSON.stringify(credential.datahubs),
-      credential.disabled ? 1 : 0,
-      credential.created,
-    )
+    return this.#tasks.topics()
   }
 
   findCredential(secretId: string): StoredCredential | null {
-    const query = 'SELECT * FROM credentials WHERE secret_id = ?'
-    const [row] = this.#sql.exec<CredentialRow>(query, secretId)
-    return row ? credentialOf(row) : null
+    return this.#credentials.get(secretId)
   }
 
-  /** Oldest first. */
-  listCredentials(): StoredCredential[] {
-    const query = 'SELECT * FROM credentials ORDER BY created, secret_id'
-    return this.#sql.exec<CredentialRow>(query).toArray().map(credentialOf)
+  /** Every topic that a task writes to or will write to, once; and which of them may be created. */
+  targetTopics(): WatchedTopics {
+    return this.#tasks.watched()
+  }
+
+  applyTargets(states: readonly TargetState[]): void {
+    this.ctx.storage.transactionSync(() => this.#tasks.applyTargets(states, Date.now()))
+  }
+
+  createTask(by: string, task: DrawnTask): Done<ManagedTask> | 'id_taken' {
+    return this.#as(by, (rights, now) => this.#tasks.create(rights, task, now))
+  }
+
+  readTask(by: string, ref: TaskRef): Done<ManagedTask> {
+    return this.#as(by, (rights, now) => this.#tasks.find(rights, ref, now))
+  }
+
+  listTasks(by: string): ManagedTask[] {
+    return this.#listAs(by, (rights, now) => this.#tasks.list(rights, now))
+  }
+
+  modifyTask(by: string, ref: TaskRef, changes: TaskChanges, at: Revision): Done<ManagedTask> {
+    return this.#as(by, (rights, now) => this.#tasks.modify(rights, ref, changes, at, now))
+  }
+
+  changeTaskState(by: string, ref: TaskRef, change: StateChange, at: Revision): Done<ManagedTask> {
+    return this.#as(by, (rights, now) => this.#tasks.changeState(rights, ref, change, at, now))
+  }
+
+  createCredential(by: string, drawn: DrawnCredential): Done<ManagedCredential> {
+    return this.#as(by, (rights, now) => this.#credentials.create(rights, drawn, now))
+  }
+
+  readCredential(by: string, secretId: string): Done<ManagedCredential> {
+    return this.#as(by, (rights, now) => this.#credentials.find(rights, secretId, now))
+  }
+
+  listCredentials(by: string): ManagedCredential[] {
+    return this.#listAs(by, (rights, now) => this.#credentials.list(rights, now))
+  }
+
+  modifyCredential(
+    by: string,
+    id: string,
+    changes: CredentialChanges,
+    at: Revision,
+  ): Done<ManagedCredential> {
+    return this.#as(by, (rights, now) => this.#credentials.modify(rights, id, changes, at, now))
+  }
+
+  rotateCredential(
+    by: string,
+    id: string,
+    rotation: { sealedKey: string; keepMs: number },
+    at: Revision,
+  ): Done<ManagedCredential> {
+    return this.#as(by, (rights, now) => this.#credentials.rotate(rights, id, rotation, at, now))
+  }
+
+  deleteCredential(by: string, secretId: string, at: Revision): Done<ManagedCredential> {
+    return this.#as(by, (rights, now) => this.#credentials.delete(rights, secretId, at, now))
+  }
+
+  /** All of them, with what is sealed. */
+  sealedCredentials(by: string): Done<StoredCredential[]> {
+    return this.#asAdmin(by, () => this.#credentials.all())
+  }
+
+  /** How many were put in place; of a credential that was changed meanwhile, nothing. */
+  resealCredentials(by: string, resealed: readonly Resealed[]): Done<number> {
+    return this.#asAdmin(by, (rights, now) => this.#credentials.reseal(rights, resealed, now))
+  }
+
+  createSchema(
+    by: string,
+    schema: NewSchema & { schemaId: string },
+  ): Done<ManagedSchema> | 'id_taken' {
+    return this.#as(by, (rights, now) => this.#schemas.create(rights, schema, now))
+  }
+
+  readSchema(by: string, schemaId: string): Done<ManagedSchema> {
+    return this.#as(by, (rights) => this.#schemas.find(rights, schemaId))
+  }
+
+  listSchemas(by: string): ManagedSchema[] {
+    return this.#listAs(by, (rights) => this.#schemas.list(rights))
+  }
+
+  modifySchema(by: string, id: string, changes: SchemaChanges, at: Revision): Done<ManagedSchema> {
+    return this.#as(by, (rights, now) => this.#schemas.modify(rights, id, changes, at, now))
+  }
+
+  deleteSchema(by: string, schemaId: string, at: Revision): Done<ManagedSchema> {
+    return this.#as(by, (rights, now) => this.#schemas.delete(rights, schemaId, at, now))
+  }
+
+  /** Newest first. */
+  auditLog(by: string, query: AuditQuery): Done<StoredAuditEntry[]> {
+    return this.#asAdmin(by, () => this.#audit.list(query))
+  }
+
+  #as<T>(by: string, run: (rights: Rights, now: number) => T): T | Refused {
+    return this.ctx.storage.transactionSync(() => {
+      const now = Date.now()
+      const rights = this.#credentials.rightsOf(by, now)
+      return rights ? run(rights, now) : refused({ reason: 'forbidden', problem: NOT_A_MANAGER })
+    })
+  }
+
+  /** Who may manage nothing sees nothing. */
+  #listAs<T>(by: string, run: (rights: Rights, now: number) => T[]): T[] {
+    const now = Date.now()
+    const rights = this.#credentials.rightsOf(by, now)
+    return rights ? run(rights, now) : []
+  }
+
+  #asAdmin<T>(by: string, run: (rights: Rights, now: number) => T): Done<T> {
+    return this.#as(by, (rights, now) =>
+      rights.scopes === 'all'
+        ? done(run(rights, now))
+        : refused({ reason: 'forbidden', problem: 'This is for the admin alone.' }),
+    )
   }
 }
 
-const SELECT_TASKS = 'SELECT * FROM tasks LEFT JOIN targets USING (topic)'
-
-function taskOf(row: TaskRow): StoredTask {
-  const { task_id: taskId, status, problem, partitions, max_message_bytes, ...rest } = row
-  return {
-    ...rest,
-    taskId,
-    status: status as TaskStatus,
-    ...(problem !== null && { problem: problem as TargetProblem }),
-    ...(partitions !== null && { partitions }),
-    ...(max_message_bytes !== null && { maxMessageBytes: max_message_bytes }),
-  }
-}
-
-function credentialOf(row: CredentialRow): StoredCredential {
-  return {
-    secretId: row.secret_id,
-    sealedKeys: JSON.parse(row.sealed_keys) as string[],
-    scopes: JSON.parse(row.scopes) as Scope[],
-    datahubs: JSON.parse(row.datahubs) as 'all' | string[],
-    disabled: row.disabled === 1,
-    created: row.created,
-  }
-}
+const NOT_A_MANAGER = 'The credential has no scope manage.'

@@ -1,118 +1,235 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
-import { env } from 'cloudflare:workers'
-import { describe, it } from 'vitest'
+import { afterEach, beforeEach, describe, it, vi } from 'vitest'
 import { MAX_TASKS } from '#contract'
-import type { Registry, StoredCredential, StoredTask } from '../../../worker/registry/registry.ts'
+import type { Registry } from '../../../worker/registry/registry.ts'
+import { SPREAD_MS } from '../../../worker/registry/task-status.ts'
+import {
+  ADMIN,
+  drawnTask,
+  fit,
+  logged,
+  newRegistry,
+  one,
+  rejectionOf,
+  setClock,
+  START,
+  unfit,
+  valueOf,
+  withRunning,
+  withTask,
+  type Stub,
+} from './rig.ts'
 
-const newRegistry = (): DurableObjectStub<Registry> => env.REGISTRY.getByName(crypto.randomUUID())
+beforeEach(() => setClock(START))
+afterEach(() => void vi.useRealTimers())
 
-const task: StoredTask = {
-  datahub: 'datahub-aaaaaaaa',
-  taskId: 'task-aaaaaaaa',
-  name: 'orders',
-  instance: 'ckafka-devlocal',
-  topic: 'orders',
-  status: 1,
-  created: 1,
-}
-const credential: StoredCredential = {
-  secretId: 'AKIDa',
-  sealedKeys: ['sealed'],
-  scopes: ['send', 'query'],
-  datahubs: ['datahub-aaaaaaaa'],
-  disabled: false,
-  created: 1,
-}
+const statusOf = async (registry: Stub): Promise<number> =>
+  valueOf(await registry.readTask(ADMIN, one)).status
 
-describe('the registry', () => {
-  it('gives back what it was given, also after an eviction', async ({ expect }) => {
-    const registry = newRegistry()
-    expect(await registry.addTask(task)).toBe('added')
-    await registry.addCredential(credential)
-    await evictDurableObject(registry)
-    expect(await registry.findTask(task.datahub)).toEqual(task)
-    expect(await registry.findCredential('AKIDa')).toEqual(credential)
-    expect(await registry.listTasks()).toEqual([task])
-    expect(await registry.listCredentials()).toEqual([credential])
-  })
-
-  it('does not find what is not there', async ({ expect }) => {
-    expect(await newRegistry().findTask('datahub-aaaaaaaa')).toBeNull()
-    expect(await newRegistry().findCredential('AKIDa')).toBeNull()
-  })
-
-  it('tells a name that is taken from an id that is taken', async ({ expect }) => {
-    const registry = newRegistry()
-    await registry.addTask(task)
-    expect(await registry.addTask({ ...task, datahub: 'datahub-bbbbbbbb', taskId: 'task-b' })).toBe(
-      'name_taken',
-    )
-    expect(await registry.addTask({ ...task, name: 'other' })).toBe('id_taken')
-    expect(await registry.addTask({ ...task, name: 'other', datahub: 'datahub-bbbbbbbb' })).toBe(
-      'id_taken',
-    )
-    expect(await registry.listTasks()).toHaveLength(1)
-  })
-
-  it('runs a waiting or failed task once its topic is fit, and notes later problems without stopping it', async ({
+describe('a task', () => {
+  it('is given back as it was made, also after an eviction, by each of its ids', async ({
     expect,
   }) => {
-    const registry = newRegistry()
-    await registry.addTask({ ...task, status: 0 })
-    await registry.addTask({ ...task, status: 6, name: 'paused', datahub: 'd2', taskId: 't2' })
-    await registry.addTask({
-      ...task,
-      topic: 'other',
-      name: 'o',
-      datahub: 'd3',
-      taskId: 't3',
-      status: 0,
-    })
-    const found = async (): Promise<StoredTask | null> => registry.findTask(task.datahub)
-
-    const gone = { topic: 'orders', status: 'unfit', reason: 'topic_not_found' } as const
-    await registry.applyTargets([gone])
-    expect(await found()).toEqual({ ...task, status: -1, problem: 'topic_not_found' })
-
-    const fit = { topic: 'orders', status: 'fit', partitions: 6, maxMessageBytes: 1000 } as const
-    await registry.applyTargets([fit])
-    const running = { ...task, status: 1, partitions: 6, maxMessageBytes: 1000 }
-    expect(await found()).toEqual(running)
-
-    await registry.applyTargets([gone])
-    expect(await found()).toEqual({ ...task, status: 1, problem: 'topic_not_found' })
-
-    expect(await registry.findTask('d2')).toMatchObject({ status: 6 })
-    expect(await registry.findTask('d3')).toMatchObject({ status: 0 })
+    const given = { createTopic: { partitions: 3 }, description: 'd', qpsLimit: 7 }
+    const made = { ...given, targetType: 'TOPIC' } as const
+    const registry = await withTask(made)
+    const expected = {
+      ...{ ...drawnTask(1, made), status: 0, revision: 1, created: START, changed: START },
+    }
+    await evictDurableObject(registry)
+    expect(valueOf(await registry.readTask(ADMIN, one))).toEqual(expected)
+    const { taskId } = drawnTask(1)
+    expect(valueOf(await registry.readTask(ADMIN, { taskId }))).toEqual(expected)
+    expect(await registry.listTasks(ADMIN)).toEqual([expected])
   })
 
-  it('knows which topics are written to, each once', async ({ expect }) => {
-    const registry = newRegistry()
-    await registry.addTask(task)
-    await registry.addTask({ ...task, name: 'b', datahub: 'd2', taskId: 't2' })
-    await registry.addTask({
-      ...task,
-      name: 'c',
-      datahub: 'd3',
-      taskId: 't3',
-      status: 3,
-      topic: 'x',
-    })
-    expect(await registry.targetTopics()).toEqual(['orders'])
-    expect(await registry.taskTopics()).toEqual([
-      ['d2', 'orders'],
-      [task.datahub, 'orders'],
-    ])
+  it('is for the edges without what only the control plane needs', async ({ expect }) => {
+    const registry = await withRunning({ createTopic: {}, description: 'd' })
+    const { description: _, ...task } = drawnTask(1)
+    const found = { partitions: 3, maxMessageBytes: 1_000 }
+    expect(await registry.findTask(one.datahub)).toEqual({ ...task, status: 1, ...found })
+    expect(await newRegistry().findTask(one.datahub)).toBeNull()
   })
 
-  it('takes no more tasks than can be watched', async ({ expect }) => {
+  it('is not found by the id that it was asked for by', async ({ expect }) => {
+    const registry = newRegistry()
+    for (const ask of [
+      (ref: typeof one | { taskId: string }) => registry.readTask(ADMIN, ref),
+      (ref: typeof one | { taskId: string }) => registry.modifyTask(ADMIN, ref, {}, undefined),
+      (ref: typeof one | { taskId: string }) =>
+        registry.changeTaskState(ADMIN, ref, 'delete', undefined),
+    ]) {
+      expect(rejectionOf(await ask(one))).toEqual({ reason: 'datahub_not_found', ...one })
+      const taskId = 'task-x'
+      expect(rejectionOf(await ask({ taskId }))).toEqual({ reason: 'task_not_found', taskId })
+    }
+  })
+
+  it('whose name is taken is told from one whose id is taken', async ({ expect }) => {
+    const registry = await withTask()
+    expect(rejectionOf(await registry.createTask(ADMIN, drawnTask(2, { name: 'task1' })))).toEqual({
+      reason: 'name_taken',
+      path: 'name',
+      name: 'task1',
+    })
+    expect(await registry.createTask(ADMIN, drawnTask(1, { name: 'other' }))).toBe('id_taken')
+    const { taskId } = drawnTask(1)
+    expect(await registry.createTask(ADMIN, drawnTask(2, { taskId }))).toBe('id_taken')
+    expect(await registry.listTasks(ADMIN)).toHaveLength(1)
+    expect(await logged(registry)).toHaveLength(1)
+  })
+
+  it('can not get the name of another, but its own', async ({ expect }) => {
+    const registry = await withTask()
+    valueOf(await registry.createTask(ADMIN, drawnTask(2)))
+    const taken = await registry.modifyTask(ADMIN, one, { name: 'task2' }, undefined)
+    expect(rejectionOf(taken)).toMatchObject({ reason: 'name_taken', name: 'task2' })
+    valueOf(await registry.modifyTask(ADMIN, one, { name: 'task1', qpsLimit: 5 }, undefined))
+  })
+
+  it('there are no more of than can be watched; deleted ones do not count', async ({ expect }) => {
     const registry = newRegistry()
     await runInDurableObject(registry, async (object: Registry) => {
-      for (let i = 0; i < MAX_TASKS; i++) {
-        const n = String(i).padStart(8, '0')
-        object.addTask({ ...task, name: n, datahub: `datahub-${n}`, taskId: `task-${n}` })
-      }
-      expect(object.addTask({ ...task, name: 'one more' })).toBe('too_many')
+      for (let i = 0; i < MAX_TASKS; i++) object.createTask(ADMIN, drawnTask(i))
     })
+    const more = drawnTask(MAX_TASKS)
+    const limit = MAX_TASKS
+    const quota = { reason: 'quota_exceeded', what: 'tasks', limit }
+    expect(rejectionOf(await registry.createTask(ADMIN, more))).toEqual(quota)
+    valueOf(await registry.changeTaskState(ADMIN, one, 'delete', undefined))
+    expect(valueOf(await registry.createTask(ADMIN, more))).toMatchObject({ revision: 1 })
+  })
+})
+
+describe('a state', () => {
+  it('that ends by itself does so 15 s later, whatever else is changed meanwhile', async ({
+    expect,
+  }) => {
+    const registry = await withRunning()
+    for (const [change, during, after] of [
+      ['pause', 5, 6],
+      ['resume', 8, 1],
+    ] as const) {
+      const began = Date.now()
+      valueOf(await registry.changeTaskState(ADMIN, one, change, undefined))
+      setClock(began + SPREAD_MS - 1)
+      valueOf(await registry.modifyTask(ADMIN, one, { description: change }, undefined))
+      expect(await statusOf(registry)).toBe(during)
+      expect(await registry.findTask(one.datahub)).toMatchObject({ status: during })
+      setClock(began + SPREAD_MS)
+      expect(await statusOf(registry)).toBe(after)
+      expect(await registry.findTask(one.datahub)).toMatchObject({ status: after })
+      // Wished again, it is done, and nothing begins anew.
+      const again = await registry.changeTaskState(ADMIN, one, change, undefined)
+      expect(valueOf(again).status).toBe(after)
+    }
+  })
+
+  it('that does not allow a change refuses it by its word', async ({ expect }) => {
+    const registry = await withTask()
+    const pause = async () =>
+      rejectionOf(await registry.changeTaskState(ADMIN, one, 'pause', undefined))
+    const conflict = { reason: 'task_state_conflict', ...one, change: 'pause' }
+    expect(await pause()).toEqual({ ...conflict, state: 'creating' })
+    await registry.applyTargets([unfit('topic1')])
+    expect(await pause()).toEqual({ ...conflict, state: 'failed' })
+    valueOf(await registry.changeTaskState(ADMIN, one, 'delete', undefined))
+    expect(await pause()).toEqual({ ...conflict, state: 'deleting' })
+    const modified = await registry.modifyTask(ADMIN, one, { name: 'x' }, undefined)
+    expect(rejectionOf(modified)).toMatchObject({
+      ...conflict,
+      state: 'deleting',
+      change: 'a change',
+    })
+  })
+
+  it('is that of a new task after a restart', async ({ expect }) => {
+    const registry = await withRunning()
+    valueOf(await registry.changeTaskState(ADMIN, one, 'pause', undefined))
+    valueOf(await registry.changeTaskState(ADMIN, one, 'restart', undefined))
+    expect(await statusOf(registry)).toBe(0)
+    await registry.applyTargets([fit('topic1')])
+    expect(await statusOf(registry)).toBe(1)
+  })
+})
+
+describe('a deleted task', () => {
+  it('is deleting, then gone for edges and lists, and still found by who asks for it', async ({
+    expect,
+  }) => {
+    const registry = await withRunning()
+    const deleted = await registry.changeTaskState(ADMIN, one, 'delete', undefined)
+    expect(valueOf(deleted).status).toBe(2)
+    const again = await registry.changeTaskState(ADMIN, one, 'delete', undefined)
+    expect(valueOf(again)).toEqual(valueOf(deleted))
+    expect(await registry.findTask(one.datahub)).toMatchObject({ status: 2 })
+    expect(await registry.listTasks(ADMIN)).toHaveLength(1)
+    setClock(START + SPREAD_MS)
+    expect(await registry.findTask(one.datahub)).toBeNull()
+    expect(await registry.listTasks(ADMIN)).toEqual([])
+    expect(await statusOf(registry)).toBe(3)
+    const once = await registry.changeTaskState(ADMIN, one, 'delete', undefined)
+    expect(rejectionOf(once)).toMatchObject({ reason: 'datahub_not_found' })
+  })
+
+  it('leaves its name and its schema, but never its ids', async ({ expect }) => {
+    const registry = newRegistry()
+    const fields = [{ name: 'f', type: 'INT8', allowNull: true }] as const
+    const schemaId = 'schema-aaaaaaaa'
+    valueOf(await registry.createSchema(ADMIN, { schemaId, name: 's', fields: [...fields] }))
+    valueOf(await registry.createTask(ADMIN, drawnTask(1, { schemaId })))
+    const deleted = await registry.changeTaskState(ADMIN, one, 'delete', undefined)
+    expect(valueOf(deleted)).not.toHaveProperty('schema')
+    const { name, taskId } = drawnTask(1)
+    for (const now of [START, START + SPREAD_MS, START + 400 * 86_400_000]) {
+      setClock(now)
+      expect(await registry.createTask(ADMIN, drawnTask(1, { taskId: 'task-x' }))).toBe('id_taken')
+      expect(await registry.createTask(ADMIN, drawnTask(2, { taskId }))).toBe('id_taken')
+    }
+    valueOf(await registry.createTask(ADMIN, drawnTask(2, { name })))
+    valueOf(await registry.deleteSchema(ADMIN, schemaId, undefined))
+  })
+
+  it('is watched and read no more', async ({ expect }) => {
+    const registry = await withTask({ createTopic: {} })
+    valueOf(await registry.changeTaskState(ADMIN, one, 'delete', undefined))
+    expect(await registry.targetTopics()).toEqual({ topics: [], create: [] })
+    expect(await registry.taskTopics()).toEqual([])
+  })
+})
+
+describe('a change under a condition', () => {
+  it('is made by exactly one of those who saw the same revision', async ({ expect }) => {
+    const registry = await withRunning()
+    const { revision } = valueOf(await registry.readTask(ADMIN, one))
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        registry.modifyTask(ADMIN, one, { description: `${i}` }, revision),
+      ),
+    )
+    expect(results.filter(({ status }) => status === 'done')).toHaveLength(1)
+    const current = revision + 1
+    const lost = results.filter(({ status }) => status === 'rejected').map(rejectionOf)
+    expect(new Set(lost.map((r) => JSON.stringify(r)))).toEqual(
+      new Set([JSON.stringify({ reason: 'precondition_failed', current })]),
+    )
+  })
+
+  it('is refused also where it would change nothing', async ({ expect }) => {
+    const registry = await withRunning()
+    const resume = await registry.changeTaskState(ADMIN, one, 'resume', 1)
+    expect(rejectionOf(resume)).toEqual({ reason: 'precondition_failed', current: 2 })
+  })
+
+  it('of many at once without one is made by all, one after another', async ({ expect }) => {
+    const registry = await withRunning()
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        registry.modifyTask(ADMIN, one, { description: `${i}` }, undefined),
+      ),
+    )
+    const revisions = results.map((result) => valueOf(result).revision)
+    expect(new Set(revisions).size).toBe(20)
+    expect(Math.max(...revisions)).toBe(22)
   })
 })

@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, describe, it, vi } from 'vitest'
+import { covers, type Rights } from '../../../worker/registry/rights.ts'
+import {
+  ADMIN,
+  drawnCredential,
+  drawnTask,
+  logged,
+  one,
+  rejectionOf,
+  setClock,
+  START,
+  valueOf,
+  withRunning,
+  type Stub,
+} from './rig.ts'
+
+beforeEach(() => setClock(START))
+afterEach(() => void vi.useRealTimers())
+
+const A = 'datahub-aaaaaaaa'
+const B = 'datahub-bbbbbbbb'
+
+describe('the rights of a credential', () => {
+  const two = { datahub: drawnTask(2).datahub }
+  async function withManager(more: Parameters<typeof drawnCredential>[1] = {}): Promise<Stub> {
+    const registry = await withRunning()
+    valueOf(await registry.createTask(ADMIN, drawnTask(2)))
+    const drawn = drawnCredential(1, { scopes: ['manage'], datahubs: [one.datahub], ...more })
+    valueOf(await registry.createCredential(ADMIN, drawn))
+    return registry
+  }
+
+  it('that has one datahub reach it, and answer for the other like for none', async ({
+    expect,
+  }) => {
+    const registry = await withManager()
+    const by = 'AKID1'
+    expect(await registry.listTasks(by)).toMatchObject([one])
+    valueOf(await registry.changeTaskState(by, one, 'pause', undefined))
+    for (const ref of [two, { datahub: 'datahub-nowhere0' }]) {
+      const notFound = { reason: 'datahub_not_found', ...ref }
+      expect(rejectionOf(await registry.readTask(by, ref))).toEqual(notFound)
+      expect(rejectionOf(await registry.modifyTask(by, ref, { name: 'x' }, 99))).toEqual(notFound)
+      const paused = await registry.changeTaskState(by, ref, 'pause', 99)
+      expect(rejectionOf(paused)).toEqual(notFound)
+    }
+    const { taskId } = drawnTask(2)
+    expect(rejectionOf(await registry.readTask(by, { taskId }))).toMatchObject({ taskId })
+    const created = await registry.createTask(by, drawnTask(3))
+    expect(rejectionOf(created)).toMatchObject({ reason: 'forbidden' })
+    expect((await logged(registry))[0]).toBe(`AKID1 task.pause ${one.datahub}`)
+  })
+
+  it('that has all of them make another', async ({ expect }) => {
+    const registry = await withManager({ datahubs: 'all' })
+    expect(valueOf(await registry.createTask('AKID1', drawnTask(3)))).toMatchObject({ status: 0 })
+    expect(await registry.listTasks('AKID1')).toHaveLength(3)
+  })
+
+  it.for([
+    ['has no scope manage', { scopes: ['send', 'query'] as const }, {}],
+    ['is disabled', {}, { disabled: true }],
+    ['has expired', { expires: START + 1_000 }, {}],
+  ] as const)('that %s are none', async ([, drawn, changes], { expect }) => {
+    const registry = await withManager({ datahubs: 'all', ...drawn })
+    valueOf(await registry.modifyCredential(ADMIN, 'AKID1', changes, undefined))
+    setClock(START + 1_000)
+    const revision = valueOf(await registry.readTask(ADMIN, one)).revision
+    expect(await registry.listTasks('AKID1')).toEqual([])
+    expect(await registry.listSchemas('AKID1')).toEqual([])
+    expect(await registry.listCredentials('AKID1')).toEqual([])
+    for (const result of [
+      await registry.createTask('AKID1', drawnTask(3)),
+      await registry.readTask('AKID1', one),
+      await registry.changeTaskState('AKID1', one, 'pause', undefined),
+      await registry.deleteCredential('AKID1', 'AKID1', undefined),
+      await registry.auditLog('AKID1', { limit: 1 }),
+    ]) {
+      expect(rejectionOf(result)).toMatchObject({ reason: 'forbidden' })
+    }
+    expect(valueOf(await registry.readTask(ADMIN, one)).revision).toBe(revision)
+  })
+})
+
+describe('what rights cover', () => {
+  const rights = (scopes: Rights['scopes'], datahubs: Rights['datahubs']): Rights => ({
+    ...{ by: 'x', scopes, datahubs },
+  })
+  it.for([
+    [rights('all', 'all'), ['manage', 'query', 'send'], 'all', true],
+    [rights(['manage', 'send'], 'all'), ['send'], 'all', true],
+    [rights(['manage', 'send'], 'all'), ['query'], 'all', false],
+    [rights(['manage', 'send'], [A, B]), ['send', 'manage'], [B], true],
+    [rights(['manage', 'send'], [A]), ['send'], [A, B], false],
+    [rights(['manage', 'send'], [A]), ['send'], 'all', false],
+  ] as const)('%j, of %j and %j: %s', ([mine, scopes, datahubs, expected], { expect }) => {
+    expect(covers(mine, { scopes, datahubs })).toBe(expected)
+  })
+})
