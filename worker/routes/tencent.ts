@@ -1,20 +1,21 @@
 /** `POST /`, `GET /`: the Tencent API. Hands over what it needs; everything else about it is in `tencent/`. */
 import type { AppContext } from '../context.ts'
 import { log } from '../log.ts'
-import { createRateLimit } from '../rate-limit.ts'
 import { outcomeOf } from '../services.ts'
 import { handleTencentRequest } from '../tencent/api.ts'
-
-/** Of this isolate. A key is a credential and an action, about 100 bytes. */
-const rateLimit = createRateLimit({ now: () => Date.now(), maxKeys: 10_000 })
+import { docsRedirect } from './docs.ts'
 
 export async function tencentApi(c: AppContext): Promise<Response> {
+  const redirect = docsRedirect(c)
+  if (redirect) return redirect
   const services = c.get('services')
-  const { directory, now, accept, relayLink, settings } = services
+  const { directory, control, now, accept, rateLimit, relayLink, settings } = services
   return handleTencentRequest(c.req.raw, {
     directory,
+    control,
     now,
     hostAliases: settings.hostAliases,
+    unsignedPayload: settings.unsignedPayload,
     instance: settings.instance,
     relayLink,
     rateLimit,

@@ -6,17 +6,19 @@ import type * as z from 'zod/mini'
 import type { InstanceId, Outcome, Receipt } from '#contract'
 import type { Acceptance, AcceptInput, AcceptResult } from '../accept.ts'
 import type { Log } from '../log.ts'
-import { rejectionOf } from '../parse.ts'
+import { rejectionOf, type Parsed } from '../parse.ts'
 import type { Refusal, ViewDeps } from '../query/view.ts'
 import type { RateLimit } from '../rate-limit.ts'
+import type { Control } from '../registry/control-plane.ts'
 import type { Directory, Scope } from '../registry/directory.ts'
-import type { Rejection } from '../rejection.ts'
+import { fitToSchema } from './by-schema.ts'
 import { refuse, type Call, type CallDeps, type Refused } from './call.ts'
 import { errorOfRejection } from './error.ts'
-import { parseObject } from './json-object.ts'
+import type { CallParameters } from './parameters.ts'
 
 export interface TencentDeps extends CallDeps, Pick<ViewDeps, 'relayLink'> {
   directory: Directory
+  control: Pick<Control, 'tasks'>
   /** Of this deployment. */
   instance: InstanceId
   rateLimit: RateLimit
@@ -48,7 +50,7 @@ export function defineAction<T>(
   run: (parameters: T, call: Call, deps: TencentDeps) => Promise<Answered | Refusal>,
 ): Action {
   return async (call, deps) => {
-    const { credential, action, body } = call
+    const { credential, action } = call
     if (!credential.scopes.includes(scope)) {
       const problem = `The credential is not allowed to call \`${action}\`.`
       return refuse(errorOfRejection, { reason: 'forbidden', problem })
@@ -56,7 +58,7 @@ export function defineAction<T>(
     if (!deps.rateLimit.take(`${credential.secretId} ${action}`, perSecond)) {
       return refuse(errorOfRejection, { reason: 'rate_limited', perSecond })
     }
-    const parsed = parseParameters(body, parameters)
+    const parsed = parseParameters(call.parameters(), parameters)
     if (parsed.status === 'rejected') return refuse(errorOfRejection, parsed.rejection)
     const result = await run(parsed.value, call, deps)
     if (result.status === 'answered') return result
@@ -65,15 +67,10 @@ export function defineAction<T>(
   }
 }
 
-/** A null parameter is an absent one, an unknown one too. */
-function parseParameters<T>(
-  body: Uint8Array,
-  schema: z.ZodMiniType<T>,
-): { status: 'ok'; value: T } | { status: 'rejected'; rejection: Rejection } {
-  const json = parseObject(body)
-  if ('rejection' in json) return { status: 'rejected', rejection: json.rejection }
-  const given = Object.entries(json.fields).filter(([, value]) => value !== null)
-  const parsed = schema.safeParse(Object.fromEntries(given), { reportInput: true })
+function parseParameters<T>(given: Parsed<CallParameters>, schema: z.ZodMiniType<T>): Parsed<T> {
+  if (given.status === 'rejected') return given
+  const { fields, typed } = given.value
+  const parsed = schema.safeParse(fitToSchema(schema, fields, typed), { reportInput: true })
   if (parsed.success) return { status: 'ok', value: parsed.data }
   const rejection = rejectionOf(parsed.error)
   if (rejection.reason !== 'invalid_type') return { status: 'rejected', rejection }

@@ -16,10 +16,27 @@ import {
 import { describeTopic, describeTopicDetail } from './query/topics.ts'
 import { errorResponse, successResponse } from './response.ts'
 import { sendMessage } from './sending.ts'
+import {
+  deleteDatahubTask,
+  modifyDatahubTask,
+  pauseDatahubTask,
+  restartDatahubTask,
+  resumeDatahubTask,
+} from './tasks/change.ts'
+import { createDatahubTask } from './tasks/create.ts'
+import { describeDatahubTask, describeDatahubTasks } from './tasks/describe.ts'
 
-const ACTIONS = new Map<string, Action>(
+export const ACTIONS = new Map<string, Action>(
   Object.entries({
     SendMessage: sendMessage,
+    CreateDatahubTask: createDatahubTask,
+    DescribeDatahubTask: describeDatahubTask,
+    DescribeDatahubTasks: describeDatahubTasks,
+    ModifyDatahubTask: modifyDatahubTask,
+    PauseDatahubTask: pauseDatahubTask,
+    ResumeDatahubTask: resumeDatahubTask,
+    RestartDatahubTask: restartDatahubTask,
+    DeleteDatahubTask: deleteDatahubTask,
     FetchMessageByOffset: fetchMessageByOffset,
     FetchMessageListByOffset: fetchMessageListByOffset,
     FetchMessageListByTimestamp: fetchMessageListByTimestamp,
@@ -63,6 +80,6 @@ async function answer(request: Request, deps: TencentDeps): Promise<Answered | R
 }
 
 /** Only what can be a header value again, and no novel. */
-function traceIdOf(headers: Headers): string | undefined {
+export function traceIdOf(headers: Headers): string | undefined {
   return /^[\x21-\x7e]{1,128}$/.exec(headers.get('x-tc-traceid') ?? '')?.[0]
 }

@@ -1,10 +1,13 @@
 /**
  * From an HTTP request to an authenticated call of a known action, in the order in which the real service checks. It does not know what
- * an action does. Only a POST with a JSON body and a TC3 signature gets through; everything else is told what to use in its place.
+ * an action does, nor how a signature is made. What is not an authenticated call costs a look-up of a SecretId at most.
  */
 import { MAX_BODY_BYTES } from '#contract'
+import { equalSecrets } from '../auth/equal.ts'
 import { readBody } from '../body.ts'
+import type { Parsed } from '../parse.ts'
 import type { Credential, Directory } from '../registry/directory.ts'
+import { isForm, isTc3, readHead } from './call-head.ts'
 import {
   API_VERSION,
   errorOfCall,
@@ -13,16 +16,14 @@ import {
   type CallProblem,
   type TencentError,
 } from './error.ts'
-import { parseTc3Authorization, type Tc3Authorization } from './tc3-authorization.ts'
-import type { SignedRequest } from './tc3-candidates.ts'
-import { checkTc3Signature } from './tc3.ts'
+import type { CallParameters } from './parameters.ts'
+import type { CheckOptions } from './signature.ts'
+import { signedRequestOf, type SignedRequest } from './signed-request.ts'
 
-export interface CallDeps {
+export interface CallDeps extends Pick<CheckOptions, 'hostAliases' | 'unsignedPayload'> {
   directory: Directory
   /** Unix ms. */
   now: () => number
-  /** Names that clients may sign besides the Host header and Tencent's own. */
-  hostAliases: readonly string[]
 }
 
 export interface Refused {
@@ -40,7 +41,8 @@ export interface Call {
   status: 'authenticated'
   action: string
   credential: Credential
-  body: Uint8Array
+  /** Parsed when asked for, so that a call that may not do what it asks for costs no parsing. */
+  parameters: () => Parsed<CallParameters>
   headers: Headers
 }
 
@@ -50,107 +52,60 @@ export async function authenticateCall<Run>(
   deps: CallDeps,
   actions: ReadonlyMap<string, Run>,
 ): Promise<(Call & { run: Run }) | Refused> {
-  if (request.method !== 'POST' && request.method !== 'GET') {
-    return refuse(errorOfCall, { reason: 'method_not_supported', method: request.method })
-  }
-  const body = request.method === 'GET' ? new Uint8Array() : await readBody(request, MAX_BODY_BYTES)
-  if (!body) return refuse(errorOfRejection, { reason: 'body_too_large', limit: MAX_BODY_BYTES })
-  const signed = signedRequestOf(request, body)
-  const head = readHead(signed, actions)
-  if (head.status === 'refused') return head
+  const signed = await readRequest(request)
+  if ('reason' in signed) return refuse(errorOfCall, signed)
+  const head = readHead(signed)
+  if (head.status === 'problem') return refuse(errorOfCall, head.problem)
+  if (head.status === 'rejected') return refuse(errorOfRejection, head.rejection)
 
-  const { authorization, action, run } = head
-  const credential = await deps.directory.findCredential(authorization.secretId)
+  const { action, version, parameters } = head
+  if (version !== API_VERSION) return refuse(errorOfCall, { reason: 'unknown_version', version })
+  const run = actions.get(action)
+  if (!run) return refuse(errorOfCall, { reason: 'unknown_action', action })
+  const credential = await deps.directory.findCredential(head.secretId)
   if (!credential) return refuse(errorOfCall, { reason: 'secret_id_not_found' })
-  const { secretKeys } = credential
-  const options = { secretKeys, now: deps.now(), hostAliases: deps.hostAliases }
-  const check = await checkTc3Signature(signed, authorization, options)
+  const { secretKeys, sessionToken } = credential
+  const { hostAliases, unsignedPayload } = deps
+  const check = await head.verify({ secretKeys, now: deps.now(), hostAliases, unsignedPayload })
   if (check.status === 'refused') {
     const refused = refuse(errorOfSignature, check.problem)
     const tried = 'tried' in check.problem ? JSON.stringify(check.problem.tried) : undefined
     return tried === undefined ? refused : { ...refused, tried }
   }
-  // X-TC-Token is not looked at: the signature does not cover it, and no credential here is temporary.
-  return { status: 'authenticated', action, run, credential, body, headers: request.headers }
+  // A token beside a credential that is not temporary is not looked at: TC3 does not sign it, and it would add nothing.
+  if (sessionToken !== undefined && !(await equalSecrets(head.token, sessionToken))) {
+    return refuse(errorOfCall, { reason: 'token_not_valid' })
+  }
+  if (head.problem) return refuse(errorOfCall, head.problem)
+  return { status: 'authenticated', action, run, credential, parameters, headers: request.headers }
 }
 
-interface Head<Run> {
-  status: 'read'
-  action: string
-  run: Run
-  authorization: Tc3Authorization
-}
-
-/** All that can be said before a look-up. */
-function readHead<Run>(
-  request: SignedRequest,
-  actions: ReadonlyMap<string, Run>,
-): Head<Run> | Refused {
-  const header = (name: string): string => request.headers.get(name)?.trim() ?? ''
-  const authorizationText = header('authorization')
-  const problem = transportProblem(request, authorizationText, header('content-type'))
-  if (problem) return refuse(errorOfCall, problem)
-
-  // Timestamp first: what the real service says to a bare unsigned request.
-  for (const name of ['Timestamp', 'Action', 'Version']) {
-    const isMissing = header(`X-TC-${name}`) === ''
-    if (isMissing) return refuse(errorOfCall, { reason: 'common_parameter_missing', name })
-  }
-  if (authorizationText === '') {
-    return refuse(errorOfCall, { reason: 'common_parameter_missing', name: 'Authorization' })
-  }
-  const version = header('X-TC-Version')
-  if (version !== API_VERSION) return refuse(errorOfCall, { reason: 'unknown_version', version })
-  const action = header('X-TC-Action')
-  const run = actions.get(action)
-  if (!run) return refuse(errorOfCall, { reason: 'unknown_action', action })
-  const authorization = parseTc3Authorization(authorizationText)
-  if (!authorization) return refuse(errorOfCall, { reason: 'authorization_malformed' })
-  return { status: 'read', action, run, authorization }
-}
-
-/** Which way a call is signed, with the modes that are not served yet. */
-function transportProblem(
-  request: SignedRequest,
-  authorization: string,
-  contentType: string,
-): CallProblem | undefined {
-  if (authorization === 'SKIP') return { reason: 'unsigned_not_allowed' }
-  const isGet = request.method === 'GET'
-  if (authorization.startsWith('TC3-HMAC-SHA256')) {
-    if (isGet) return { reason: 'get_not_supported' }
-    // An absent content type is the signature's problem: it must be signed.
-    const isJson = /^application\/json[ \t]*(;|$)/i.test(contentType)
-    if (contentType === '' || isJson) return undefined
-    return { reason: 'content_type_not_supported', contentType }
-  }
-  if (hasSignatureParameter(request.rawQuery)) {
-    return { reason: isGet ? 'get_not_supported' : 'v1_not_supported' }
-  }
-  if (/^application\/x-www-form-urlencoded/i.test(contentType)) {
-    const form = new TextDecoder().decode(request.body.subarray(0, MAX_V1_BODY_BYTES))
-    if (hasSignatureParameter(form)) return { reason: 'v1_not_supported' }
-  }
-  return undefined
-}
-
-/** Tencent's cap for a POST with signature v1. */
+/** Tencent's caps: of the query of a GET, and of a POST with signature v1. */
+const MAX_QUERY_BYTES = 32_768
 const MAX_V1_BODY_BYTES = 1_048_576
 
-function hasSignatureParameter(form: string): boolean {
-  return /(^|&)Signature=/.test(form)
-}
-
-/**
- * Path and query as texts of the URL, not parsed again: decoding and encoding them would change what was signed. Where there is no
- * Host header, the URL's authority is the host (HTTP/2 and HTTP/3 send nothing else).
- */
-export function signedRequestOf(request: Request, body: Uint8Array): SignedRequest {
-  const [, authority = '', rawPath = '', rawQuery = ''] =
-    /^[a-z]+:\/\/([^/?#]*)([^?#]*)\??([^#]*)/i.exec(request.url) ?? []
-  const headers = new Headers(request.headers)
-  if (!headers.has('host')) headers.set('host', authority)
-  return { method: request.method, rawPath, rawQuery, headers, body }
+/** HEAD is no GET here: hono would drop the answer, and with it the error that says so. */
+async function readRequest(request: Request): Promise<SignedRequest | CallProblem> {
+  const { method } = request
+  if (method !== 'POST' && method !== 'GET') return { reason: 'method_not_supported', method }
+  if (method === 'GET') {
+    const signed = signedRequestOf(request, new Uint8Array())
+    // Of a URL's own characters, so as many as bytes.
+    const bytes = signed.rawQuery.length
+    if (bytes <= MAX_QUERY_BYTES) return signed
+    return { reason: 'request_too_large', part: 'query', bytes, limit: MAX_QUERY_BYTES }
+  }
+  const isV1 = isForm(request) && !isTc3(request)
+  const limit = isV1 ? MAX_V1_BODY_BYTES : MAX_BODY_BYTES
+  const body = await readBody(request, limit)
+  if (body) return signedRequestOf(request, body)
+  const announced = Number(request.headers.get('content-length') ?? 0)
+  return {
+    reason: 'request_too_large',
+    part: isV1 ? 'form' : 'body',
+    limit,
+    ...(announced > limit && { bytes: announced }),
+  }
 }
 
 export function refuse<P extends { reason: string }>(

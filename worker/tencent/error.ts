@@ -2,15 +2,17 @@
  * Tencent's error codes, and one exhaustive table from each union of refusals to them. Clients branch on
  * the code; the message says what to do. It never says which candidates of a signature were tried, nor why something inside failed.
  */
+import { MAX_BODY_BYTES } from '#contract'
 import { TROUBLE } from '../query/trouble.ts'
 import type { Rejection } from '../rejection.ts'
-import { TIMESTAMP_TOLERANCE_SECONDS, type SignatureProblem } from './tc3.ts'
+import { TIMESTAMP_TOLERANCE_SECONDS, type SignatureProblem } from './signature.ts'
 
 export const TENCENT_CODES = [
   'AuthFailure.InvalidAuthorization',
   'AuthFailure.SecretIdNotFound',
   'AuthFailure.SignatureExpire',
   'AuthFailure.SignatureFailure',
+  'AuthFailure.TokenFailure',
   'AuthFailure.UnauthorizedOperation',
   'FailedOperation',
   'InternalError',
@@ -18,9 +20,12 @@ export const TENCENT_CODES = [
   'InvalidParameter',
   'InvalidParameterValue',
   'InvalidParameterValue.InstanceNotExist',
+  'InvalidParameterValue.RepetitionValue',
+  'LimitExceeded',
   'MissingParameter',
   'NoSuchVersion',
   'RequestLimitExceeded',
+  'RequestLimitExceeded.IPLimitExceeded',
   'RequestSizeLimitExceeded',
   'ResourceNotFound',
   'ResourceUnavailable',
@@ -38,13 +43,12 @@ export interface TencentError {
 
 export const API_VERSION = '2019-08-19'
 
-/** What can be wrong with a call before its signature is looked at. */
+/** What can be wrong with a call besides its signature and its parameters. */
 export type CallProblem =
   | { reason: 'method_not_supported'; method: string }
-  | { reason: 'get_not_supported' }
-  /** Signature v1 (HmacSHA1, HmacSHA256) in a form. */
-  | { reason: 'v1_not_supported' }
-  | { reason: 'content_type_not_supported'; contentType: string }
+  /** `form`: of signature v1, where TC3 may have more. `bytes` where they are known. */
+  | { reason: 'request_too_large'; part: 'query' | 'form' | 'body'; bytes?: number; limit: number }
+  | { reason: 'content_type_not_supported'; contentType: string; expected: string }
   /** `Authorization: SKIP` */
   | { reason: 'unsigned_not_allowed' }
   | { reason: 'common_parameter_missing'; name: string }
@@ -52,6 +56,8 @@ export type CallProblem =
   | { reason: 'unknown_version'; version: string }
   | { reason: 'unknown_action'; action: string }
   | { reason: 'secret_id_not_found' }
+  /** Of a temporary credential, though the signature is right. */
+  | { reason: 'token_not_valid' }
 
 export function errorOfCall(problem: CallProblem): TencentError {
   switch (problem.reason) {
@@ -60,21 +66,19 @@ export function errorOfCall(problem: CallProblem): TencentError {
         code: 'UnsupportedProtocol',
         message: `The request method \`${clip(problem.method)}\` is not supported; use GET or POST.`,
       }
-    case 'get_not_supported':
-      return {
-        code: 'UnsupportedOperation',
-        message: 'GET requests are not supported yet; use POST with a JSON body.',
-      }
-    case 'v1_not_supported':
-      return {
-        code: 'UnsupportedOperation',
-        message:
-          'The signature methods HmacSHA1 and HmacSHA256 are not supported yet; use TC3-HMAC-SHA256 and POST with a JSON body.',
-      }
+    case 'request_too_large': {
+      const { part, bytes, limit } = problem
+      const what = part === 'query' ? 'query' : 'request body'
+      const size =
+        bytes === undefined
+          ? `The ${what} has more than ${limit} bytes.`
+          : `The ${what} is ${bytes} bytes; the limit is ${limit} bytes.`
+      return { code: 'RequestSizeLimitExceeded', message: `${size}${MORE[part]}` }
+    }
     case 'content_type_not_supported':
       return {
         code: 'UnsupportedOperation',
-        message: `The content type \`${clip(problem.contentType)}\` is not supported; use POST with a JSON body and \`application/json\`.`,
+        message: `The content type \`${clip(problem.contentType)}\` is not supported; use \`${problem.expected}\`.`,
       }
     case 'unsigned_not_allowed':
       return {
@@ -105,7 +109,16 @@ export function errorOfCall(problem: CallProblem): TencentError {
         code: 'AuthFailure.SecretIdNotFound',
         message: 'The SecretId is not found, please ensure that your SecretId is correct.',
       }
+    case 'token_not_valid':
+      return { code: 'AuthFailure.TokenFailure', message: 'The token is not valid.' }
   }
+}
+
+/** Where a request may be larger. */
+const MORE = {
+  query: ' Use POST.',
+  form: ` With TC3-HMAC-SHA256 the limit is ${MAX_BODY_BYTES} bytes; use it.`,
+  body: '',
 }
 
 function signatureFailure(detail: string): TencentError {
@@ -116,7 +129,7 @@ function signatureFailure(detail: string): TencentError {
 export function errorOfSignature(problem: SignatureProblem): TencentError {
   switch (problem.reason) {
     case 'timestamp_invalid':
-      return badValue('X-TC-Timestamp', 'It must be Unix seconds, decimal.')
+      return badValue(problem.name, 'It must be Unix seconds, decimal.')
     case 'expired': {
       const { requestSeconds, serverSeconds } = problem
       const difference = Math.abs(serverSeconds - requestSeconds)
@@ -138,6 +151,10 @@ export function errorOfSignature(problem: SignatureProblem): TencentError {
     case 'payload_not_signed':
       return signatureFailure(
         ' UNSIGNED-PAYLOAD is not supported: sign the SHA-256 of the request body.',
+      )
+    case 'signature_malformed':
+      return signatureFailure(
+        ` \`Signature\` is not the base64 text of the ${problem.bytes} bytes of ${problem.method}; encode it for the URL, \`+\` as \`%2B\`.`,
       )
     case 'signature_mismatch':
       return signatureFailure('')
@@ -171,6 +188,11 @@ export function errorOfRejection(rejection: Rejection): TencentError {
         code: 'UnsupportedOperation',
         message: `The content type is not supported; use \`${rejection.expected}\`.`,
       }
+    case 'malformed_parameter': {
+      const { path, problem } = rejection
+      const what = path === '' ? '' : `The parameter \`${clip(path)}\` is not valid. `
+      return { code: 'InvalidParameter', message: what + problem }
+    }
     case 'invalid_type': {
       const { path, expected, hint } = rejection
       const what = path === '' ? 'the request body' : `parameter \`${clip(path)}\``
@@ -209,6 +231,52 @@ export function errorOfRejection(rejection: Rejection): TencentError {
       return { code: 'ResourceNotFound', message: 'The object does not exist.' }
     case 'conflict':
       return { code: 'FailedOperation', message: rejection.problem }
+    case 'task_not_found':
+      return {
+        code: 'ResourceNotFound',
+        message: `The task \`${clip(rejection.taskId)}\` does not exist.`,
+      }
+    case 'credential_not_found':
+      return { code: 'ResourceNotFound', message: 'The credential does not exist.' }
+    case 'schema_not_found':
+      return {
+        code: 'ResourceNotFound',
+        message: `The schema \`${clip(rejection.schemaId)}\` does not exist.`,
+      }
+    case 'name_taken':
+      return {
+        code: 'InvalidParameterValue.RepetitionValue',
+        message: `A value specified in \`${clip(rejection.path)}\` is not valid. There is one named ${clip(rejection.name)} already.`,
+      }
+    case 'task_state_conflict':
+      return {
+        code: 'FailedOperation',
+        message: `task status ${rejection.state} [${clip(rejection.datahub)}]`,
+      }
+    case 'schema_in_use':
+      return {
+        code: 'FailedOperation',
+        message: `The schema ${rejection.schemaId} is bound to ${rejection.datahubs.join(', ')}.`,
+      }
+    case 'precondition_failed':
+      return { code: 'FailedOperation', message: 'It was changed meanwhile.' }
+    case 'quota_exceeded':
+      return {
+        code: 'LimitExceeded',
+        message: `There are ${rejection.limit} ${rejection.what}, and that is the most.`,
+      }
+    case 'schema_mismatch': {
+      const { path, field, problem } = rejection
+      const what = field === undefined ? 'It' : `The field ${field}`
+      return badValue(path, `It does not fit the schema. ${what} ${problem}.`)
+    }
+    case 'not_supported': {
+      const { path, what, supported } = rejection
+      return {
+        code: 'UnsupportedOperation',
+        message: `\`${clip(path)}\`: ${clip(what)} is not supported; ${supported}.`,
+      }
+    }
     case 'idempotency_key_reused':
       return badValue('Idempotency-Key', 'It was used with another body.')
     case 'instance_not_found':
@@ -242,6 +310,16 @@ export function errorOfRejection(rejection: Rejection): TencentError {
         message: `Your current request times equals to \`${perSecond + 1}\` in a second, which exceeds the frequency limit \`${perSecond}\` for a second. Please reduce the frequency of calls.`,
       }
     }
+    case 'datahub_rate_limited':
+      return {
+        code: 'RequestLimitExceeded',
+        message: `limit exceeded dataHubId [${rejection.datahub}]`,
+      }
+    case 'address_rate_limited':
+      return {
+        code: 'RequestLimitExceeded.IPLimitExceeded',
+        message: 'Too many requests come from this address. Please reduce the frequency of calls.',
+      }
     case 'relay_not_connected':
     case 'kafka_unavailable':
       return { code: 'ResourceUnavailable', message: TROUBLE[rejection.reason] }

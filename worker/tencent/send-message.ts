@@ -1,7 +1,8 @@
 /**
- * Parses the body of SendMessage: raw bytes → a datahub and its records, or the first thing that is wrong,
+ * The parameters of SendMessage → a datahub and its records, or the first thing that is wrong,
  * with its place. Pure. Checked by hand, not by a schema: each call carries up to 500 messages, and each refusal has its own path and
  * hint. It visits two fixed levels and never recurses, so no nesting of the JSON can exhaust the stack.
+ * All of its parameters are texts: it makes no difference whether they came as JSON or in a query or form.
  */
 import {
   MAX_POST_BYTES,
@@ -10,8 +11,10 @@ import {
   type EnvelopeRecord,
   type EnvelopeRecords,
 } from '#contract'
+import type { Parsed } from '../parse.ts'
 import type { Rejection } from '../rejection.ts'
-import { isObject, parseObject, type JsonObject } from './json-object.ts'
+import { isObject, type JsonObject } from './json-object.ts'
+import type { CallParameters } from './parameters.ts'
 
 export interface SendMessage {
   /** As the client wrote it; whether it has the form of an id is the look-up's business. */
@@ -24,16 +27,15 @@ export type ParsedSendMessage =
   | { status: 'rejected'; rejection: Rejection }
 
 /** Total: never throws. */
-export function parseSendMessage(body: Uint8Array): ParsedSendMessage {
-  const json = parseObject(body)
-  if ('rejection' in json) return { status: 'rejected', rejection: json.rejection }
-  const checked = checkFields(json.fields, body.length)
+export function parseSendMessage(parameters: Parsed<CallParameters>): ParsedSendMessage {
+  if (parameters.status === 'rejected') return parameters
+  const checked = checkFields(parameters.value.fields)
   return 'reason' in checked
     ? { status: 'rejected', rejection: checked }
     : { status: 'parsed', message: checked }
 }
 
-function checkFields(fields: JsonObject, bodyBytes: number): SendMessage | Rejection {
+function checkFields(fields: JsonObject): SendMessage | Rejection {
   const unknown = unknownField(fields, 'DataHubId', 'Message')
   if (unknown !== undefined) return { reason: 'unknown_field', path: unknown }
 
@@ -61,8 +63,9 @@ function checkFields(fields: JsonObject, bodyBytes: number): SendMessage | Rejec
     records.push(record)
   }
 
-  // Decoded text is never longer than the JSON it stood in: most calls need no count.
-  if (bodyBytes > MAX_POST_BYTES) {
+  // A UTF-16 unit is at most 3 bytes of UTF-8: most calls need no count.
+  const units = records.reduce((sum, record) => sum + recordUnits(record), 0)
+  if (units * 3 > MAX_POST_BYTES) {
     const total = records.reduce((sum, record) => sum + recordBytes(record), 0)
     if (total > MAX_POST_BYTES) {
       return { reason: 'body_too_large', limit: MAX_POST_BYTES, path: 'Message' }
@@ -92,8 +95,7 @@ function checkMessage(message: unknown, path: string): EnvelopeRecord | Rejectio
   if (!key.isWellFormed()) return notWellFormed(`${path}.Key`)
 
   const record: EnvelopeRecord = key === '' ? { value: body } : { key, value: body }
-  // A UTF-16 unit is at most 3 bytes of UTF-8.
-  const mayBeTooLarge = (key.length + body.length) * 3 > MAX_REPORT_BYTES
+  const mayBeTooLarge = recordUnits(record) * 3 > MAX_REPORT_BYTES
   if (mayBeTooLarge && recordBytes(record) > MAX_REPORT_BYTES) {
     return { reason: 'body_too_large', limit: MAX_REPORT_BYTES, path }
   }
@@ -112,6 +114,10 @@ function unknownField(fields: JsonObject, ...known: string[]): string | undefine
 function notWellFormed(path: string): Rejection {
   const problem = 'It holds half a surrogate pair, which cannot be written as UTF-8.'
   return { reason: 'invalid_value', path, problem }
+}
+
+function recordUnits({ key = '', value = '' }: EnvelopeRecord): number {
+  return key.length + value.length
 }
 
 const encoder = new TextEncoder()

@@ -5,6 +5,7 @@
 import { DatahubId, type Outcome } from '#contract'
 import type { Acceptance } from '../accept.ts'
 import { describeError } from '../log.ts'
+import { SENDS_PER_SECOND, takeSend } from '../rate-limit.ts'
 import { mayUse, type Credential, type Task } from '../registry/directory.ts'
 import { validTraceparent } from '../trace-context.ts'
 import type { Action, TencentDeps } from './action.ts'
@@ -13,8 +14,11 @@ import { refuse, type Refused } from './call.ts'
 import { errorOfRejection } from './error.ts'
 import { parseSendMessage, type SendMessage } from './send-message.ts'
 
-export const sendMessage: Action = async ({ credential, body, headers }, deps) => {
-  const parsed = parseSendMessage(body)
+export const sendMessage: Action = async ({ credential, parameters, headers }, deps) => {
+  if (!takeSend(deps.rateLimit, credential)) {
+    return refuse(errorOfRejection, { reason: 'rate_limited', perSecond: SENDS_PER_SECOND })
+  }
+  const parsed = parseSendMessage(parameters())
   if (parsed.status === 'rejected') return refuse(errorOfRejection, parsed.rejection)
   const target = await findTarget(parsed.message, credential, deps)
   if (target.status === 'refused') return target
@@ -26,6 +30,7 @@ export const sendMessage: Action = async ({ credential, body, headers }, deps) =
     task,
     records,
     path: 'Message',
+    valueName: 'Body',
     ...(traceparent && { traceparent }),
   })
   if (accepted.status === 'rejected') return refuse(errorOfRejection, accepted.rejection)

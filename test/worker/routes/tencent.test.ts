@@ -7,7 +7,7 @@ import {
   type Access,
   type TestClient,
 } from '../support/client.ts'
-import { signedCall } from '../tencent/sign.ts'
+import { signedCall, signedQuery, signedV1Call } from '../tencent/sign.ts'
 
 interface Answer {
   Response: { MessageId: string[]; RequestId: string; Error?: unknown }
@@ -71,5 +71,39 @@ describe('POST /', () => {
       ['orders', '1', '41'],
       ['orders', '1', '42'],
     ])
+  })
+})
+
+describe('every other way to sign', () => {
+  const keys = () => {
+    const { secretId, secretKey } = access
+    return { secretId, secretKey, timestamp: Math.floor(Date.now() / 1_000) }
+  }
+  const query = () => `DataHubId=${access.datahub}&Message.0.Key=k%20%2B&Message.0.Body=%E4%B8%AD+`
+  const parameters = () => ({
+    DataHubId: access.datahub,
+    'Message.0.Key': 'k +',
+    'Message.0.Body': '\u4e2d ',
+  })
+  const sign = {
+    'TC3 GET': () => signedQuery(query(), keys()),
+    'v1 GET': () => signedV1Call(parameters(), { method: 'GET', ...keys() }),
+    'v1 POST': () => signedV1Call(parameters(), { method: 'POST', ...keys() }),
+  }
+
+  it.for(Object.entries(sign))('%s: is accepted', async ([, signed], { expect }) => {
+    const { Response } = await (await client.fetch(await signed())).json<Answer>()
+    expect(Response.Error).toBeUndefined()
+    expect(Response.MessageId).toHaveLength(1)
+    const { records } = { records: [], ...envelopeOf(client.sent.at(-1)) }
+    expect(records).toEqual([{ key: 'k +', value: '\u4e2d ' }])
+  })
+
+  it.for(['TC3 GET', 'v1 GET'] as const)('%s: sends nothing as HEAD', async (way, { expect }) => {
+    const sent = client.sent.length
+    const { url, headers } = await sign[way]()
+    const response = await client.fetch(new Request(url, { method: 'HEAD', headers }))
+    expect(await response.text()).toBe('')
+    expect(client.sent).toHaveLength(sent)
   })
 })

@@ -3,7 +3,7 @@ import { createAccept } from '../../../worker/accept.ts'
 import { handleTencentRequest } from '../../../worker/tencent/api.ts'
 import { UnavailableError } from '../../../worker/unavailable.ts'
 import { answerOf } from './answer-of.ts'
-import { captureOf, httpRequestOf, SECRET_ID } from './captures.ts'
+import { captureOf, clockOf, httpRequestOf, SECRET_ID } from './captures.ts'
 import { DATAHUB, fakeDeps, HIDDEN_DATAHUB, outcomeOf, receiptOf, RECEIVED } from './fake-deps.ts'
 import { signedCall } from './sign.ts'
 
@@ -12,53 +12,56 @@ const messages = (...list: unknown[]): string =>
 const GOOD = messages({ Key: 'k', Body: 'hello' })
 
 describe('captured SendMessage calls', () => {
-  it.for([
-    'node-tc3-post',
-    'node-tc3-post-token-lang',
-    'node-tc3-post-noregion',
-    'node-tc3-post-endpoint-localhost-port',
-    'node-tc3-post-endpoint-pathprefix',
-    'python-tc3-post',
-    'python-tc3-post-token',
-  ])('%s is accepted with its two messages', async (name, { expect }) => {
-    const { deps, accepted } = fakeDeps()
-    const response = await handleTencentRequest(httpRequestOf(captureOf(name)), deps)
-    expect((await answerOf(response, expect)).MessageId).toHaveLength(2)
-    expect(accepted.map((input) => input.records)).toEqual([
-      [
-        { key: 'key1', value: 'hello world' },
-        { key: 'key2', value: '{"a":1,"b":"x y"}' },
-      ],
-    ])
-  })
-
-  it.for(['node-tc3-post-special', 'python-tc3-post-special'])(
-    '%s keeps every character',
-    async (name, { expect }) => {
-      const { deps, accepted } = fakeDeps()
-      await handleTencentRequest(httpRequestOf(captureOf(name)), deps)
-      expect(accepted[0]?.records.slice(0, 2)).toEqual([
-        { value: '\u4e2d\u6587 \u00e9\ud83d\ude00 ~!*\'()+&=%/?#;:@,"\\\n\t<end>' },
-        { value: '' },
-      ])
-    },
-  )
-
   it('echo their trace id', async ({ expect }) => {
     const { deps } = fakeDeps()
     const response = await handleTencentRequest(httpRequestOf(captureOf('node-tc3-post')), deps)
     expect(response.headers.get('x-tc-traceid')).toBe('00000000-0000-4000-8000-000000000001')
   })
 
-  it('for another action are answered with its name', async ({ expect }) => {
-    const { deps, asked } = fakeDeps()
-    const request = httpRequestOf(captureOf('node-tc3-post-datahubtask-create'))
+  it('pass `X-TC-Token` by, for a credential that has none', async ({ expect }) => {
+    for (const name of ['node-tc3-post-token-lang', 'node-hmacsha1-post-token-lang']) {
+      const { deps, accepted } = fakeDeps()
+      await handleTencentRequest(httpRequestOf(captureOf(name)), deps)
+      expect(accepted, name).toHaveLength(1)
+    }
+  })
+
+  it('with the token of their temporary credential are accepted, with none or another refused', async ({
+    expect,
+  }) => {
+    const tokens = { 'stsTokenExample/+==': true, 'stsTokenExample/+=': false, '': false }
+    const names = [
+      'node-tc3-post-token-lang',
+      'java-3.1.430-tc3-post-token-lang',
+      'node-hmacsha1-post-token-lang',
+    ]
+    for (const name of names) {
+      for (const [sessionToken, isRight] of Object.entries(tokens)) {
+        const now = () => clockOf(captureOf(name))
+        const { deps, accepted } = fakeDeps({ now, credential: { sessionToken } })
+        const response = await handleTencentRequest(httpRequestOf(captureOf(name)), deps)
+        const answer = await answerOf(response, expect)
+        expect(answer.Error, name).toEqual(
+          isRight
+            ? undefined
+            : { Code: 'AuthFailure.TokenFailure', Message: 'The token is not valid.' },
+        )
+        expect(accepted).toHaveLength(isRight ? 1 : 0)
+      }
+    }
+    for (const name of ['node-tc3-post', 'node-hmacsha1-post', 'python-tc3-get']) {
+      const { deps } = fakeDeps({ credential: { sessionToken: 'stsTokenExample/+==' } })
+      const response = await handleTencentRequest(httpRequestOf(captureOf(name)), deps)
+      expect((await answerOf(response, expect)).Error?.Code).toBe('AuthFailure.TokenFailure')
+    }
+  })
+
+  it('with a wrong secret are refused before their token is compared', async ({ expect }) => {
+    const credential = { sessionToken: 'other', secretKeys: ['other'] }
+    const { deps } = fakeDeps({ credential })
+    const request = httpRequestOf(captureOf('node-tc3-post-token-lang'))
     const answer = await answerOf(await handleTencentRequest(request, deps), expect)
-    expect(answer.Error).toEqual({
-      Code: 'InvalidAction',
-      Message: 'The action `CreateDatahubTask` does not exist or is not supported.',
-    })
-    expect(asked).toEqual([])
+    expect(answer.Error?.Code).toBe('AuthFailure.SignatureFailure')
   })
 })
 
@@ -177,6 +180,7 @@ describe('a task that is not running', () => {
         receiptKey: () => Promise.reject(new Error('not needed')),
         now: () => RECEIVED,
         randomBytes: (length) => new Uint8Array(length),
+        rateLimit: { take: () => true },
         log: () => undefined,
       })
       const { deps } = fakeDeps({ accept, task: { status } })

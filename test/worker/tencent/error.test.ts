@@ -9,7 +9,7 @@ import {
   type TencentCode,
 } from '../../../worker/tencent/error.ts'
 import { errorResponse, successResponse } from '../../../worker/tencent/response.ts'
-import type { SignatureProblem } from '../../../worker/tencent/tc3.ts'
+import type { SignatureProblem } from '../../../worker/tencent/signature.ts'
 
 describe('every rejection has a code', () => {
   const path = 'Message.3.Body'
@@ -27,6 +27,11 @@ describe('every rejection has a code', () => {
       { reason: 'unsupported_media_type', expected: 'application/json' },
       'UnsupportedOperation',
       '`application/json`',
+    ],
+    malformed_parameter: [
+      { reason: 'malformed_parameter', path, problem },
+      'InvalidParameter',
+      'The parameter `Message.3.Body` is not valid. A problem.',
     ],
     invalid_type: [
       { reason: 'invalid_type', path, expected: 'a string', hint: 'Do.' },
@@ -76,6 +81,70 @@ describe('every rejection has a code', () => {
       'does not exist',
     ],
     conflict: [{ reason: 'conflict', problem }, 'FailedOperation', problem],
+    task_not_found: [
+      { reason: 'task_not_found', taskId: 'task-00000000' },
+      'ResourceNotFound',
+      'The task `task-00000000` does not exist.',
+    ],
+    credential_not_found: [
+      { reason: 'credential_not_found', secretId: 'AKID0' },
+      'ResourceNotFound',
+      'The credential does not exist.',
+    ],
+    schema_not_found: [
+      { reason: 'schema_not_found', schemaId: 'schema-00000000' },
+      'ResourceNotFound',
+      'The schema `schema-00000000` does not exist.',
+    ],
+    name_taken: [
+      { reason: 'name_taken', path: 'TaskName', name: 'orders' },
+      'InvalidParameterValue.RepetitionValue',
+      'A value specified in `TaskName` is not valid. There is one named orders already.',
+    ],
+    task_state_conflict: [
+      {
+        reason: 'task_state_conflict',
+        datahub: 'datahub-lxxxxxx6',
+        state: 'creating',
+        change: 'pause',
+      },
+      'FailedOperation',
+      'task status creating [datahub-lxxxxxx6]',
+    ],
+    schema_in_use: [
+      {
+        reason: 'schema_in_use',
+        schemaId: 'schema-00000000',
+        datahubs: ['datahub-a', 'datahub-b'],
+      },
+      'FailedOperation',
+      'The schema schema-00000000 is bound to datahub-a, datahub-b.',
+    ],
+    precondition_failed: [
+      { reason: 'precondition_failed', current: 3 },
+      'FailedOperation',
+      'changed meanwhile',
+    ],
+    quota_exceeded: [
+      { reason: 'quota_exceeded', what: 'tasks', limit: 1_000 },
+      'LimitExceeded',
+      'There are 1000 tasks, and that is the most.',
+    ],
+    schema_mismatch: [
+      { reason: 'schema_mismatch', path, field: 'age', problem: 'must be an INT32' },
+      'InvalidParameterValue',
+      'A value specified in `Message.3.Body` is not valid. It does not fit the schema. The field age must be an INT32.',
+    ],
+    not_supported: [
+      {
+        reason: 'not_supported',
+        path: 'TargetResource.Type',
+        what: 'COS',
+        supported: 'use KAFKA or TOPIC',
+      },
+      'UnsupportedOperation',
+      '`TargetResource.Type`: COS is not supported; use KAFKA or TOPIC.',
+    ],
     idempotency_key_reused: [
       { reason: 'idempotency_key_reused' },
       'InvalidParameterValue',
@@ -108,6 +177,16 @@ describe('every rejection has a code', () => {
       'RequestLimitExceeded',
       'Your current request times equals to `21` in a second, which exceeds the frequency limit `20` for a second. Please reduce the frequency of calls.',
     ],
+    datahub_rate_limited: [
+      { reason: 'datahub_rate_limited', datahub: 'datahub-nyxxxxiy', perSecond: 2_000 },
+      'RequestLimitExceeded',
+      'limit exceeded dataHubId [datahub-nyxxxxiy]',
+    ],
+    address_rate_limited: [
+      { reason: 'address_rate_limited' },
+      'RequestLimitExceeded.IPLimitExceeded',
+      'from this address',
+    ],
     relay_not_connected: [{ reason: 'relay_not_connected' }, 'ResourceUnavailable', 'relay'],
     relay_busy: [{ reason: 'relay_busy' }, 'ServiceUnavailable', 'relay'],
     relay_timed_out: [{ reason: 'relay_timed_out' }, 'ServiceUnavailable', '10 s'],
@@ -135,6 +214,11 @@ describe('every rejection has a code', () => {
     expect(error.message).toContain(text)
   })
 
+  it('and a request that has too many parameters is told so without a name', ({ expect }) => {
+    const rejection = { reason: 'malformed_parameter', path: '', problem } as const
+    expect(errorOfRejection(rejection)).toEqual({ code: 'InvalidParameter', message: problem })
+  })
+
   it('and a part that is too large is a bad value, not a large request', ({ expect }) => {
     expect(errorOfRejection({ reason: 'body_too_large', limit: 9, path: 'Message.3' })).toEqual({
       code: 'InvalidParameterValue',
@@ -146,9 +230,9 @@ describe('every rejection has a code', () => {
 describe('every problem of a signature has a code', () => {
   const rows: Record<SignatureProblem['reason'], [SignatureProblem, TencentCode, string]> = {
     timestamp_invalid: [
-      { reason: 'timestamp_invalid' },
+      { reason: 'timestamp_invalid', name: 'Timestamp' },
       'InvalidParameterValue',
-      '`X-TC-Timestamp`',
+      'A value specified in `Timestamp` is not valid. It must be Unix seconds, decimal.',
     ],
     expired: [
       { reason: 'expired', requestSeconds: 1_704_790_596, serverSeconds: 1_704_791_200 },
@@ -175,6 +259,11 @@ describe('every problem of a signature has a code', () => {
       'AuthFailure.SignatureFailure',
       'sign the SHA-256 of the request body',
     ],
+    signature_malformed: [
+      { reason: 'signature_malformed', method: 'HmacSHA1', bytes: 20 },
+      'AuthFailure.SignatureFailure',
+      '`Signature` is not the base64 text of the 20 bytes of HmacSHA1; encode it for the URL, `+` as `%2B`.',
+    ],
     signature_mismatch: [
       { reason: 'signature_mismatch', tried: [] },
       'AuthFailure.SignatureFailure',
@@ -196,16 +285,19 @@ describe('every problem of a call has a code', () => {
       'UnsupportedProtocol',
       'The request method `PUT` is not supported; use GET or POST.',
     ],
-    get_not_supported: [
-      { reason: 'get_not_supported' },
-      'UnsupportedOperation',
-      'GET requests are not supported yet; use POST with a JSON body',
+    request_too_large: [
+      { reason: 'request_too_large', part: 'body', bytes: 10_485_761, limit: 10_485_760 },
+      'RequestSizeLimitExceeded',
+      'The request body is 10485761 bytes; the limit is 10485760 bytes.',
     ],
-    v1_not_supported: [{ reason: 'v1_not_supported' }, 'UnsupportedOperation', 'TC3-HMAC-SHA256'],
     content_type_not_supported: [
-      { reason: 'content_type_not_supported', contentType: 'text/plain' },
+      {
+        reason: 'content_type_not_supported',
+        contentType: 'text/plain',
+        expected: 'application/json',
+      },
       'UnsupportedOperation',
-      '`text/plain`',
+      'The content type `text/plain` is not supported; use `application/json`.',
     ],
     unsigned_not_allowed: [
       { reason: 'unsigned_not_allowed' },
@@ -229,12 +321,35 @@ describe('every problem of a call has a code', () => {
       'AuthFailure.SecretIdNotFound',
       'The SecretId is not found, please ensure that your SecretId is correct.',
     ],
+    token_not_valid: [
+      { reason: 'token_not_valid' },
+      'AuthFailure.TokenFailure',
+      'The token is not valid.',
+    ],
   }
 
   it.for(Object.entries(rows))('%s', ([, [problem, code, text]], { expect }) => {
     const error = errorOfCall(problem)
     expect(error.code).toBe(code)
     expect(error.message).toContain(text)
+  })
+})
+
+describe('a request that is too large is told', () => {
+  const tooLarge = (part: 'query' | 'form' | 'body', bytes?: number) =>
+    errorOfCall({
+      reason: 'request_too_large',
+      part,
+      limit: 9,
+      ...(bytes !== undefined && { bytes }),
+    }).message
+
+  it('its size where that is known, and what takes more', ({ expect }) => {
+    expect(tooLarge('body')).toBe('The request body has more than 9 bytes.')
+    expect(tooLarge('query', 10)).toBe('The query is 10 bytes; the limit is 9 bytes. Use POST.')
+    expect(tooLarge('form', 10)).toBe(
+      'The request body is 10 bytes; the limit is 9 bytes. With TC3-HMAC-SHA256 the limit is 10485760 bytes; use it.',
+    )
   })
 })
 

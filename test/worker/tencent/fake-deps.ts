@@ -6,6 +6,7 @@ import type { Credential, Task } from '../../../worker/registry/directory.ts'
 import type { TencentDeps } from '../../../worker/tencent/action.ts'
 import { SECRET_ID, SECRET_KEY } from './captures.ts'
 import { NOW_SECONDS } from './sign.ts'
+import { fakeTasks } from './tasks/fake-tasks.ts'
 
 export const DATAHUB = 'datahub-lzxxxxx6'
 export const HIDDEN_DATAHUB = 'datahub-hidden00'
@@ -25,8 +26,8 @@ export async function receiptOf(index: number, count: number): Promise<Receipt> 
 }
 
 function taskOf(datahub: string): Task {
-  const instance = 'ckafka-00000000'
-  return { datahub, taskId: 'task-00000000', name: 'a', instance, topic: 'topicDev', status: 1 }
+  const place = { instance: 'ckafka-00000000', topic: 'topicDev' }
+  return { datahub, taskId: 'task-00000000', name: 'a', ...place, status: 1, qpsLimit: 2_000 }
 }
 
 export interface Fake {
@@ -67,8 +68,10 @@ export function fakeDeps(
         return new Set(visible.map(({ topic }) => topic))
       },
     },
+    control: { tasks: fakeTasks() },
     now: () => NOW_SECONDS * 1000,
     hostAliases: [],
+    unsignedPayload: 'allow',
     instance: 'ckafka-00000000',
     relayLink: { ask: async () => ({ status: 'no_relay' }) },
     rateLimit: { take: () => true },
