@@ -1,6 +1,8 @@
 /** Two projects: what runs in the worker runs in workerd, everything else in Node; the contract runs in both. */
+import process from 'node:process'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { fuzzOptions } from './test/worker/fuzz/options.ts'
 
 export default defineConfig({
   test: {
@@ -12,11 +14,17 @@ export default defineConfig({
           cloudflareTest({
             wrangler: { configPath: './wrangler.toml' },
             miniflare: {
+              // As ADDRESS_LIMIT is, but so small that it can be reached.
+              ratelimits: {
+                THREE_A_MINUTE: { namespace_id: '1', simple: { limit: 3, period: 60 } },
+              },
               bindings: {
                 RECEIPT_KEY: 'receipt key of the tests, 32 or more',
                 MASTER_KEY: 'master key of the tests, 32 or more',
                 ADMIN_TOKEN: 'admin-token-of-the-tests',
                 RELAY_TOKEN: 'relay-token-of-the-tests',
+                // All tests call from one address; those of the limit turn it on.
+                ADDRESS_RATE_LIMIT: 'off',
               },
             },
           }),
@@ -28,6 +36,7 @@ export default defineConfig({
           // their own ids and names.
           isolate: false,
           fileParallelism: false,
+          provide: { fuzz: fuzzOptions(process.env) },
         },
       },
       {

@@ -1,6 +1,6 @@
 /**
  * `npm run check`: everything that can be said about the sources without running them: format, lint, types, the worker's generated types,
- * and the size of the bundle that would be deployed. All steps run, then it fails if one did.
+ * the description of the HTTP interface, and the size of the bundle that would be deployed. All steps run, then it fails if one did.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { gzipSync } from 'node:zlib'
 
-/** docs/performance.md: start-up time in the worker grows with its size. */
-const MAX_BUNDLE_GZIP_BYTES = 64 * 1024
+/** docs/decisions/0016-bundle-budget.md: an isolate starts the slower, the larger it is. */
+const MAX_BUNDLE_GZIP_BYTES = 80 * 1024
 
 const steps: [name: string, run: () => Promise<boolean>][] = [
   ['format', () => run('oxfmt', '--check', '.')],
@@ -24,6 +24,8 @@ const steps: [name: string, run: () => Promise<boolean>][] = [
     'worker environment',
     () => run('wrangler', 'types', 'worker/env.d.ts', '--include-runtime=false', '--check'),
   ],
+  ['openapi fresh', () => run(process.execPath, 'dev/openapi/main.ts', '--check')],
+  ['openapi lint', () => run(process.execPath, 'dev/openapi/lint.ts')],
   ['bundle size', checkBundle],
 ]
 

@@ -67,23 +67,20 @@ export async function taskRuns(
   { datahubId, topic }: Pick<Demo, 'datahubId' | 'topic'>,
   { api, adminToken }: Pick<SeedOptions, 'api' | 'adminToken'>,
 ): Promise<void> {
-  const tasks = z.object({
-    datahubs: z.array(
-      z.object({ datahubId: z.string(), status: z.int(), problem: z.string().optional() }),
-    ),
-  })
+  const datahub = z.object({ status: z.int(), problem: z.string().optional() })
   const deadline = Date.now() + CONFIRMED_WITHIN_MS
   for (;;) {
-    const response = await fetch(new URL('/v1/datahubs', api), {
+    const route = `/v1/datahubs/${datahubId}`
+    const response = await fetch(new URL(route, api), {
       headers: { authorization: `Bearer ${adminToken}` },
     })
-    const task = tasks
-      .parse(await response.json())
-      .datahubs.find((each) => each.datahubId === datahubId)
-    if (task?.status === 1) return
+    const text = await response.text()
+    if (!response.ok) throw new Error(`GET ${route} answers ${response.status}: ${text}`)
+    const task = datahub.parse(JSON.parse(text))
+    if (task.status === 1) return
     if (Date.now() > deadline) {
       throw new Error(
-        `no relay says that it can write to the topic ${topic}: ${task?.problem ?? 'none has looked'}`,
+        `no relay says that it can write to the topic ${topic}: ${task.problem ?? 'none has looked'}`,
       )
     }
     await delay(ASK_AGAIN_MS)

@@ -1,7 +1,7 @@
 /**
- * The one way into Edgehub: every accepting route ends here. Mints the receipt, builds the envelope, sends it to its shard's queue, and
- * answers only after the queue took it. Large envelopes put their records into the object store first, so a POST is never half
- * accepted.
+ * The one way into Edgehub: every accepting route ends here. Refuses what the task does not take (it does not run, too many POSTs a
+ * second, reports that do not fit its schema or its topic), mints the receipt, builds the envelope, sends it to its shard's queue, and
+ * answers only after the queue took it. Large envelopes put their records into the object store first, so a POST is never half accepted.
  *
  * Where it can stop, and what that leaves: before the send nothing is accepted, at most an object without a message, which a lifecycle
  * rule removes; a send that is not confirmed may have been taken, and the client is told exactly that; a send that is repeated may be
@@ -24,9 +24,12 @@ import {
   type ShardCount,
 } from '#contract'
 import { describeError, type Log } from './log.ts'
+import type { RateLimit } from './rate-limit.ts'
 import { recordBatchBytes, surelyFits } from './record-size.ts'
-import type { Task, TaskStatus } from './registry/directory.ts'
+import type { Task } from './registry/directory.ts'
+import { stoppedState } from './registry/task-status.ts'
 import type { Rejection } from './rejection.ts'
+import { checkRecords } from './schema/check.ts'
 import { withinMs } from './time-limit.ts'
 
 export interface Acceptance {
@@ -56,6 +59,8 @@ export interface AcceptInput {
   traceparent?: string
   /** What the client calls its reports, for a refusal: `reports`, `Message`. */
   path: string
+  /** What it calls the value of one, where that has one name: `Body`. */
+  valueName?: string
 }
 
 export type Accept = (input: AcceptInput) => Promise<AcceptResult>
@@ -69,6 +74,8 @@ export interface AcceptDeps {
   receiptKey: () => Promise<CryptoKey>
   now: () => number
   randomBytes: (length: number) => Uint8Array
+  /** POSTs a second of one datahub. */
+  rateLimit: RateLimit
   log: Log
   /** For each of the two tries. */
   tryLimitMs?: number
@@ -98,9 +105,17 @@ export function createAccept(deps: AcceptDeps): Accept {
     return false
   }
 
-  return async function accept({ task, records, keyed, traceparent, path }) {
+  return async function accept({ task, records: given, keyed, traceparent, path, valueName }) {
+    const { datahub, topic, qpsLimit, schema } = task
     const state = stoppedState(task.status)
-    if (state) return rejected({ reason: 'task_not_running', datahub: task.datahub, state })
+    if (state) return rejected({ reason: 'task_not_running', datahub, state })
+    if (!deps.rateLimit.take(datahub, qpsLimit)) {
+      return rejected({ reason: 'datahub_rate_limited', datahub, perSecond: qpsLimit })
+    }
+    const names = { reports: path, value: valueName }
+    const fitting = schema && checkRecords(schema, given, names)
+    if (fitting?.status === 'rejected') return rejected(fitting.rejection)
+    const records = fitting?.records ?? given
 
     const id = keyed?.id ?? envelopeIdOf(deps.randomBytes(ENVELOPE_ID_BYTES))
     const tooLarge = tooLargeFor(task, records, { id, traceparent, path })
@@ -112,7 +127,6 @@ export function createAccept(deps: AcceptDeps): Accept {
     // Goes with the envelope, and to the client only once the queue has that.
     const fields = { accepted: received, id, index: 0, count, ...digest }
     const receipt = await mintReceipt(fields, await deps.receiptKey())
-    const { datahub, topic } = task
     const head = {
       v: 1,
       id,
@@ -155,28 +169,6 @@ function tooLargeFor(
     }
   }
   return undefined
-}
-
-/** Tencent's word for a task that takes no reports, or undefined for one that does. */
-function stoppedState(status: TaskStatus): string | undefined {
-  switch (status) {
-    case 1:
-      return undefined
-    case -1:
-      return 'failed'
-    case 0:
-      return 'creating'
-    case 2:
-    case 3:
-    case 4:
-      return 'deleting'
-    case 5:
-    case 6:
-    case 7:
-    case 8:
-    case 9:
-      return 'suspended'
-  }
 }
 
 /** Without encoding what is surely below the limit: UTF-8 has at most 3 bytes for each UTF-16 unit. */

@@ -4,6 +4,7 @@ import { routePath } from 'hono/route'
 import { log } from './log.ts'
 import { problemResponse } from './problem.ts'
 import type { Reader } from './query/view.ts'
+import type { Manager } from './registry/control-plane.ts'
 import type { Credential } from './registry/directory.ts'
 import type { Rejection } from './rejection.ts'
 import type { Services } from './services.ts'
@@ -17,6 +18,8 @@ export interface AppEnv {
     credential: Credential
     /** Set by the guard of routes that the admin may call as well; without it they show nothing. */
     reader: Reader
+    /** Set by the guards of the control plane; without it nothing is managed. */
+    manager: Manager
   }
 }
 

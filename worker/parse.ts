@@ -11,10 +11,16 @@ export interface JsonBody {
   json: unknown
 }
 
+export const JSON_ONLY: readonly string[] = ['application/json']
+
 /** Reads, decodes and parses; the shape is not looked at. */
-export async function readJson(request: Request, limit: number): Promise<Parsed<JsonBody>> {
-  if (!isJson(request.headers.get('Content-Type'))) {
-    return rejected({ reason: 'unsupported_media_type', expected: 'application/json' })
+export async function readJson(
+  request: Request,
+  limit: number,
+  mediaTypes = JSON_ONLY,
+): Promise<Parsed<JsonBody>> {
+  if (!isJson(request.headers.get('Content-Type'), mediaTypes)) {
+    return rejected({ reason: 'unsupported_media_type', expected: mediaTypes.join(' or ') })
   }
   const bytes = await readBody(request, limit)
   if (!bytes) return rejected({ reason: 'body_too_large', limit })
@@ -34,23 +40,25 @@ export async function readJsonAs<T>(
   request: Request,
   limit: number,
   schema: z.ZodMiniType<T>,
+  mediaTypes = JSON_ONLY,
 ): Promise<Parsed<T>> {
-  const body = await readJson(request, limit)
-  if (body.status === 'rejected') return body
-  const parsed = schema.safeParse(body.value.json, { reportInput: true })
+  const body = await readJson(request, limit, mediaTypes)
+  return body.status === 'rejected' ? body : parseAs(body.value.json, schema)
+}
+
+export function parseAs<T>(json: unknown, schema: z.ZodMiniType<T>): Parsed<T> {
+  const parsed = schema.safeParse(json, { reportInput: true })
   if (parsed.success) return { status: 'ok', value: parsed.data }
   return rejected(rejectionOf(parsed.error))
 }
 
-/** Media type `application/json`, charset utf-8 or none. */
-function isJson(contentType: string | null): boolean {
+/** One of these media types, charset utf-8 or none. */
+function isJson(contentType: string | null, mediaTypes: readonly string[]): boolean {
   const [type = '', ...parameters] = (contentType ?? '')
     .split(';')
     .map((s) => s.trim().toLowerCase())
   const charset = parameters.find((p) => p.startsWith('charset='))
-  return (
-    type === 'application/json' && (charset === undefined || /^charset="?utf-8"?$/.test(charset))
-  )
+  return mediaTypes.includes(type) && (charset === undefined || /^charset="?utf-8"?$/.test(charset))
 }
 
 function positionOf(error: unknown): string {

@@ -8,6 +8,13 @@ export interface RateLimit {
   take: (key: string, perSecond: number) => boolean
 }
 
+/** Calls a second that one credential sends reports with, by SendMessage and by POST together. As Tencent documents for SendMessage. */
+export const SENDS_PER_SECOND = 5_000
+
+export function takeSend(rateLimit: RateLimit, { secretId }: { secretId: string }): boolean {
+  return rateLimit.take(`${secretId} SendMessage`, SENDS_PER_SECOND)
+}
+
 /** In thousandths, so that a refill is a whole number each millisecond, and no rounding adds up. */
 const TOKEN = 1_000
 

@@ -22,6 +22,7 @@ const task: Task = {
   instance: 'ckafka-devlocal',
   topic: 'orders',
   status: 1,
+  qpsLimit: 2_000,
 }
 const records: EnvelopeRecords = [{ key: 'k', value: 'hello' }, {}]
 const never = new Promise<never>(() => {})
@@ -48,6 +49,7 @@ async function makeDeps(more: Partial<AcceptDeps> = {}) {
     },
     now: () => NOW,
     randomBytes: (length) => new Uint8Array(length).fill(13),
+    rateLimit: { take: () => true },
     log: (entry) => logged.push(entry),
     tryLimitMs: 5,
     ...more,
@@ -234,7 +236,7 @@ describe('accept', () => {
     [3, 'deleting'],
     [5, 'suspended'],
     [6, 'suspended'],
-    [8, 'suspended'],
+    [9, 'suspended'],
   ] as [TaskStatus, string][])(
     'refuses a task of status %i as %s',
     async ([status, state], { expect }) => {
@@ -248,6 +250,72 @@ describe('accept', () => {
       expect(calls).toEqual([])
     },
   )
+
+  it('asks first whether the task runs, then for its share of a second, then whether the reports fit', async ({
+    expect,
+  }) => {
+    const asked: unknown[] = []
+    const allowing = (allowed: boolean) => ({
+      take: (...call: unknown[]) => (asked.push(call), allowed),
+    })
+    const schema = {
+      schemaId: 'schema-abcdefgh',
+      name: 'orders',
+      fields: [{ name: 'id', type: 'INT64', allowNull: false } as const],
+    }
+    const checked = { ...task, qpsLimit: 7, schema }
+    const refusalOf = async (given: Task, allowed: boolean) => {
+      const { deps, calls } = await makeDeps({ rateLimit: allowing(allowed) })
+      const accept = createAccept(deps)
+      const refused = await accept({ path: 'Message', valueName: 'Body', task: given, records })
+      expect(calls).toEqual([])
+      return refused.status === 'rejected' ? refused.rejection : refused
+    }
+
+    expect(await refusalOf({ ...checked, status: 6 }, false)).toMatchObject({
+      reason: 'task_not_running',
+    })
+    expect(asked).toEqual([])
+    expect(await refusalOf(checked, false)).toEqual({
+      reason: 'datahub_rate_limited',
+      datahub: task.datahub,
+      perSecond: 7,
+    })
+    expect(asked).toEqual([[task.datahub, 7]])
+    expect(await refusalOf({ ...checked, maxMessageBytes: 1 }, true)).toEqual({
+      reason: 'schema_mismatch',
+      path: 'Message.0.Body',
+      problem: 'must be a JSON object',
+    })
+  })
+
+  it('takes reports for a task that is resuming', async ({ expect }) => {
+    const { deps } = await makeDeps()
+    const resuming = { ...task, status: 8 } as const
+    const taken = await createAccept(deps)({ path: 'reports', task: resuming, records })
+    expect(taken.status).toBe('accepted')
+  })
+
+  it('measures reports against their topic with the defaults of their schema', async ({
+    expect,
+  }) => {
+    const { deps } = await makeDeps()
+    const field = {
+      name: 'd',
+      type: 'STRING',
+      allowNull: true,
+      default: 'x'.repeat(1_000),
+    } as const
+    const schema = { schemaId: 'schema-abcdefgh', name: 'orders', fields: [field] }
+    const small = { ...task, schema, maxMessageBytes: 1_000 }
+    const accept = createAccept(deps)
+    const given = { path: 'reports', records: [{ value: '{}' }] }
+    expect(await accept({ ...given, task: small })).toMatchObject({
+      rejection: { reason: 'report_too_large', path: 'reports.0' },
+    })
+    const large = { ...small, maxMessageBytes: 1_200 }
+    expect((await accept({ ...given, task: large })).status).toBe('accepted')
+  })
 
   it('refuses a report that its topic would refuse, by its place and with the limit, and sends nothing', async ({
     expect,

@@ -27,7 +27,8 @@ describe('the app', () => {
     ['PUT', '/livez', 'GET, HEAD'],
     ['GET', '/internal/outcomes', 'POST'],
     ['HEAD', '/v1/datahubs/datahub-aaaaaaaa/reports', 'POST'],
-    ['OPTIONS', '/v1/datahubs', 'POST, GET, HEAD'],
+    ['OPTIONS', '/v1/datahubs', 'GET, HEAD, POST'],
+    ['PUT', '/v1/datahubs/datahub-aaaaaaaa', 'GET, HEAD, PATCH, DELETE'],
     ['DELETE', '/v1/receipts/x', 'GET, HEAD'],
     ['PATCH', '/internal/envelopes/x', 'GET, HEAD, DELETE'],
   ] as const)(

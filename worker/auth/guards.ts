@@ -3,6 +3,7 @@
  * undefined. Wrong and missing credentials get the same words.
  */
 import type { AppContext } from '../context.ts'
+import type { Credential, Scope } from '../registry/directory.ts'
 import type { Rejection } from '../rejection.ts'
 import { parseBasic } from './basic.ts'
 import { equalSecrets } from './equal.ts'
@@ -11,27 +12,50 @@ export type Guard = (c: AppContext) => Promise<Rejection | undefined>
 
 export const anyone: Guard = async () => undefined
 
-/** HTTP Basic with SecretId and SecretKey; leaves the credential in the context. */
+/** HTTP Basic with SecretId and SecretKey, of a temporary credential its session token too; leaves the credential in the context. */
 export const secretHolder: Guard = async (c) => {
   const problem = 'A SecretId and its SecretKey by HTTP Basic are expected.'
   const basic = parseBasic(c.req.header('Authorization'))
   const credential = basic && (await c.get('services').directory.findCredential(basic.secretId))
   if (!credential) return { reason: 'unauthenticated', problem }
-  // All of them, always: the time must not tell which one matched.
-  const matches = await Promise.all(
-    credential.secretKeys.map((secret) => equalSecrets(secret, basic.secretKey)),
-  )
-  if (!matches.includes(true)) return { reason: 'unauthenticated', problem }
+  const { secretKeys, sessionToken } = credential
+  const token = c.req.header('X-TC-Token') ?? ''
+  // All of them, always: the time must not tell which one matched, nor whether it was the key or the token that did not.
+  const [tokenMatches, ...keysMatch] = await Promise.all([
+    equalSecrets(sessionToken ?? token, token),
+    ...secretKeys.map((secret) => equalSecrets(secret, basic.secretKey)),
+  ])
+  if (!tokenMatches || !keysMatch.includes(true)) return { reason: 'unauthenticated', problem }
   c.set('credential', credential)
   return undefined
 }
 
-export const admin: Guard = (c) => bearer(c, c.get('services').settings.adminToken, 'admin')
+/** The admin alone; what it manages is noted as the admin's. */
+export const admin: Guard = async (c) => {
+  const rejection = await bearer(c, c.get('services').settings.adminToken, 'admin')
+  if (!rejection) c.set('manager', 'admin')
+  return rejection
+}
 
 /** Who may read topics and messages: the admin, or a credential with the scope query, by HTTP Basic. */
-export const queryReader: Guard = async (c) => {
+export const queryReader: Guard = (c) =>
+  adminOr('query', c, (reader) => {
+    c.set('reader', reader)
+  })
+
+/** Who may manage: the admin, or a credential with the scope manage, by HTTP Basic. What it may manage is the control plane's to say. */
+export const manager: Guard = (c) =>
+  adminOr('manage', c, (by) => {
+    c.set('manager', by)
+  })
+
+async function adminOr(
+  scope: Scope,
+  c: AppContext,
+  set: (caller: Credential | 'admin') => void,
+): Promise<Rejection | undefined> {
   if (!(await admin(c))) {
-    c.set('reader', 'admin')
+    set('admin')
     return undefined
   }
   if (await secretHolder(c)) {
@@ -39,10 +63,10 @@ export const queryReader: Guard = async (c) => {
     return { reason: 'unauthenticated', problem }
   }
   const credential = c.get('credential')
-  if (!credential.scopes.includes('query')) {
-    return { reason: 'forbidden', problem: 'The credential has no scope query.' }
+  if (!credential.scopes.includes(scope)) {
+    return { reason: 'forbidden', problem: `The credential has no scope ${scope}.` }
   }
-  c.set('reader', credential)
+  set(credential)
   return undefined
 }
 

@@ -1,16 +1,125 @@
-/** `POST /v1/credentials`, `GET /v1/credentials`: makes a credential, whose SecretKey is shown this once; lists them without. */
+/**
+ * `/v1/credentials` and `/v1/credentials/{secretId}`: who may call. Secrets are in the answers of making one and of rotating its secret, and
+ * nowhere else.
+ */
 import { answer, refuse, type AppContext } from '../context.ts'
-import { readJsonAs } from '../parse.ts'
-import { NewCredential } from '../registry/control.ts'
-
-const MAX_CONTROL_BYTES = 65_536
+import type {
+  CredentialControl,
+  CredentialSecrets,
+  Done,
+  ManagedCredential,
+} from '../registry/control-plane.ts'
+import { CredentialChanges, NewCredential, Rotation } from '../registry/forms.ts'
+import {
+  answerDone,
+  answerNothing,
+  answerPage,
+  answerUnlessKnown,
+  answerWithTag,
+  changeIf,
+  readChanges,
+  readNew,
+  readOptional,
+  tagOf,
+} from './managed.ts'
 
 export async function createCredential(c: AppContext): Promise<Response> {
-  const input = await readJsonAs(c.req.raw, MAX_CONTROL_BYTES, NewCredential)
+  const input = await readNew(c, NewCredential)
   if (input.status === 'rejected') return refuse(c, input.rejection)
-  return answer(201, await c.get('services').control.createCredential(input.value))
+  const created = await credentialsOf(c).create(c.get('manager'), input.value)
+  return answerDone(c, created, ({ credential, secrets }) =>
+    answerWithSecrets(201, credential, secrets, {
+      Location: `/v1/credentials/${credential.secretId}`,
+    }),
+  )
 }
 
-export async function listCredentials(c: AppContext): Promise<Response> {
-  return answer(200, { credentials: await c.get('services').control.listCredentials() })
+export function listCredentials(c: AppContext): Promise<Response> {
+  return answerPage(c, 'credentials', () => credentialsOf(c).list(c.get('manager')), {
+    keyOf: ({ created, secretId }) => [created, secretId],
+    show,
+  })
+}
+
+export async function getCredential(c: AppContext): Promise<Response> {
+  return answerDone(c, await find(c), (credential) => answerUnlessKnown(c, show(credential)))
+}
+
+export async function changeCredential(c: AppContext): Promise<Response> {
+  const input = await readChanges(c, CredentialChanges)
+  if (input.status === 'rejected') return refuse(c, input.rejection)
+  return changeIf(
+    c,
+    () => find(c),
+    (guard) => credentialsOf(c).modify(c.get('manager'), idOf(c), input.value, guard),
+    (credential) => answerWithTag(200, show(credential)),
+  )
+}
+
+export async function rotateSecret(c: AppContext): Promise<Response> {
+  const input = await readOptional(c, Rotation)
+  if (input.status === 'rejected') return refuse(c, input.rejection)
+  return changeIf(
+    c,
+    () => find(c),
+    (guard) => credentialsOf(c).rotate(c.get('manager'), idOf(c), input.value, guard),
+    ({ credential, secrets }) => answerWithSecrets(200, credential, secrets),
+  )
+}
+
+export function deleteCredential(c: AppContext): Promise<Response> {
+  return changeIf(
+    c,
+    () => find(c),
+    (guard) => credentialsOf(c).delete(c.get('manager'), idOf(c), guard),
+    answerNothing,
+  )
+}
+
+export async function resealCredentials(c: AppContext): Promise<Response> {
+  const resealed = await credentialsOf(c).reseal(c.get('manager'))
+  return answerDone(c, resealed, (counts) => answer(200, counts))
+}
+
+/** The tag is that of the credential without its secrets, as a GET shows it. */
+function answerWithSecrets(
+  status: 200 | 201,
+  credential: ManagedCredential,
+  { secretKey, sessionToken }: CredentialSecrets,
+  headers: Record<string, string> = {},
+): Response {
+  const shown = show(credential)
+  const { secretId, ...rest } = shown
+  const body = { secretId, secretKey, sessionToken, ...rest }
+  return answer(status, body, { ...tagOf(shown), ...headers })
+}
+
+function find(c: AppContext): Promise<Done<ManagedCredential>> {
+  return credentialsOf(c).find(c.get('manager'), idOf(c))
+}
+
+function credentialsOf(c: AppContext): CredentialControl {
+  return c.get('services').control.credentials
+}
+
+function idOf(c: AppContext): string {
+  return c.req.param('secretId') ?? ''
+}
+
+function show(credential: ManagedCredential) {
+  const { secretId, name, scopes, datahubs, disabled, expires, temporary } = credential
+  const { olderSecrets, created, changed, revision } = credential
+  return {
+    secretId,
+    name,
+    scopes,
+    datahubs,
+    disabled,
+    expires,
+    temporary,
+    olderSecrets,
+    created,
+    changed,
+    revision,
+  }
 }

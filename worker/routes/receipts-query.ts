@@ -1,15 +1,10 @@
 /** `POST /v1/receipts/query`: up to 100 receipts at once, answered in order. One forged receipt refuses the query, by its place. */
-import * as z from 'zod/mini'
 import { answer, refuse, type AppContext } from '../context.ts'
 import { readJsonAs } from '../parse.ts'
 import { viewReceipt } from '../status/receipt-view.ts'
+import { ReceiptsQuery } from '../status/receipts-query-form.ts'
 
-const MAX_RECEIPTS = 100
 const MAX_QUERY_BYTES = 16_384
-
-const ReceiptsQuery = z.strictObject({
-  receipts: z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_RECEIPTS)),
-})
 
 export async function queryReceipts(c: AppContext): Promise<Response> {
   const { openReceipt, status, now } = c.get('services')

@@ -11,6 +11,7 @@ import { answer, refuse, type AppContext } from '../context.ts'
 import { parseIdempotencyKey } from '../idempotency-key.ts'
 import { readJson } from '../parse.ts'
 import { preferredWait } from '../prefer.ts'
+import { SENDS_PER_SECOND, takeSend } from '../rate-limit.ts'
 import { mayUse } from '../registry/directory.ts'
 import { parseReports } from '../report-body.ts'
 import { outcomeOf, settledOutcome } from '../services.ts'
@@ -27,6 +28,9 @@ export async function postReports(c: AppContext): Promise<Response> {
 
   if (!credential.scopes.includes('send')) {
     return refuse(c, { reason: 'forbidden', problem: 'The credential has no scope send.' })
+  }
+  if (!takeSend(services.rateLimit, credential)) {
+    return refuse(c, { reason: 'rate_limited', perSecond: SENDS_PER_SECOND })
   }
   const key = parseIdempotencyKey(headers.get('Idempotency-Key'))
   if (key.status === 'rejected') return refuse(c, key.rejection)

@@ -1,6 +1,7 @@
 import { beforeAll, describe, it } from 'vitest'
 import { answered, FAILURES, fakeRelay } from '../query/relay.ts'
 import { ADMIN, makeAccess, testClient, type TestClient } from '../support/client.ts'
+import { walk } from '../support/managing.ts'
 
 const relay = fakeRelay()
 let client: TestClient
@@ -41,6 +42,17 @@ describe('GET /v1/topics', () => {
     const { body } = await get('/v1/topics', ADMIN)
     expect(body).toMatchObject({ topics: [{ topic: 'a' }, { topic: 'b' }] })
     expect(relay.asked).toEqual([{ op: 'topics' }])
+  })
+
+  it('shows them by pages', async ({ expect }) => {
+    const topics = ['b', 'd', 'a', 'c', 'e'].map((t) => summary(t))
+    relay.answer = () => answered({ status: 'topics', topics })
+    const shown = await walk<{ topic: string }>(client, '/v1/topics', 'topics')
+    expect(shown.map(({ topic }) => topic)).toEqual(['a', 'b', 'c', 'd', 'e'])
+    expect((await get('/v1/topics?limit=2', ADMIN)).body).toMatchObject({
+      topics: [{ topic: 'a' }, { topic: 'b' }],
+    })
+    expect((await get('/v1/topics?cursor=e30', ADMIN)).body).toMatchObject({ status: 400 })
   })
 
   it('asks nobody where there is nothing to see', async ({ expect }) => {

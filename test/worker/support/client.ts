@@ -1,10 +1,14 @@
-/** The app over real objects and storage, with queues that record; any binding can be replaced by a failing one. */
+/**
+ * The app over real objects and storage, with queues that record; any binding can be replaced by a failing one. Every answer is held
+ * against its description in OpenAPI.
+ */
 import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { decodeEnvelope, type Envelope } from '#contract'
 import { createApp } from '../../../worker/app.ts'
 import { REGISTRY_NAME } from '../../../worker/registry/registry.ts'
 import { servicesFor } from '../../../worker/services.ts'
+import { expectDescribed } from './described.ts'
 
 export const ADMIN = { Authorization: 'Bearer admin-token-of-the-tests' }
 export const RELAY = { Authorization: 'Bearer relay-token-of-the-tests' }
@@ -34,8 +38,13 @@ export function testClient(overrides: Record<string, unknown> = {}): TestClient 
   )
   const bindings = { ...env, ...queues, ...overrides } as Env
   const app = createApp(servicesFor)
-  const fetch = async (path: string | Request, init: RequestInit = {}): Promise<Response> =>
-    app.request(path, init, bindings, createExecutionContext())
+  const fetch = async (path: string | Request, init: RequestInit = {}): Promise<Response> => {
+    const [method, url] =
+      typeof path === 'string' ? [init.method ?? 'GET', path] : [path.method, path.url]
+    const response = await app.request(path, init, bindings, createExecutionContext())
+    await expectDescribed(method, url, response)
+    return response
+  }
   return {
     sent,
     bindings,
