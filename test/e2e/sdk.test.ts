@@ -1,12 +1,26 @@
+// SendMessage with every official SDK, in every way in which its settings let it sign and send: through the whole stack, and each
+// message at its place in Kafka. The actions on tasks have a file of their own.
 import { afterAll, beforeAll, describe, inject, it, type ExpectStatic } from 'vitest'
 import { parseMessageId } from '#contract'
-import { sendWithJava } from '../sdk/java.ts'
-import { sendWithNode } from '../sdk/node.ts'
-import type { SdkMessage, SendOptions, SendResult } from '../sdk/sending.ts'
+import { buildJavaClient, sendWithJava } from '../sdk/java.ts'
+import { chosenSdks, SDK_NAMES, SDKS, titleOf, type Sdk } from '../sdk/sdks.ts'
+import {
+  DEFAULT_MODE,
+  sendBy,
+  type CallActions,
+  type SdkMessage,
+  type SdkMode,
+  type SendOptions,
+  type SendResult,
+} from '../sdk/sending.ts'
+import { makeCredential } from '../support/datahubs.ts'
 import { readTopic } from '../support/kafka-reader.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 const brokers = inject('brokers')
+// The first fetch and build of an SDK, on a slow network.
+const PREPARE_MS = 300_000
+
 let stack: TestStack
 beforeAll(async () => {
   stack = await startStack({ brokers })
@@ -15,6 +29,7 @@ afterAll(async () => {
   await stack.stop()
 })
 
+const LONG = 'x'.repeat(5_000)
 const HARD = [
   'plain',
   '',
@@ -25,13 +40,15 @@ const HARD = [
   '\u0000\u0001\u0008\u001b\u007f\u0085\u2028\u2029\ufeff',
   '{"a": [1, {"b": null}]}',
   '~!*()+&=%/?#;:@,<end>',
-  'x'.repeat(5_000),
+  LONG,
 ]
 
+const SHORT = HARD.filter((text) => text !== LONG)
+
 /** All hard texts, then as many numbered ones as asked for; keyed, unkeyed and empty-keyed in turn. */
-function messages(count: number): SdkMessage[] {
+function messages(count: number, hard = HARD): SdkMessage[] {
   return Array.from({ length: count }, (_, i) => {
-    const Body = `${HARD[i % HARD.length]}${i < HARD.length ? '' : ` #${i}`}`
+    const Body = `${hard[i % hard.length]}${i < hard.length ? '' : ` #${i}`}`
     if (i % 3 === 0) return { Body }
     return { Key: i % 3 === 1 ? `key ${i % 7} 键` : '', Body }
   })
@@ -66,11 +83,10 @@ async function expectEachAtItsPlace(
   }
 }
 
-const SDKS = { 'the Node SDK': sendWithNode, "the tutorial's Java program": sendWithJava }
+type Send = (options: SendOptions) => Promise<SendResult>
 
-describe.for(Object.keys(SDKS) as (keyof typeof SDKS)[])('%s', (name) => {
-  const send = SDKS[name]
-
+// What each client shows when it is used as its documentation says, with nothing set but endpoint, protocol and keys.
+function testDefaults(send: Send): void {
   it.for([1, 2, 500])(
     'sends %i messages and gets one MessageId each, in order, where the message is in Kafka',
     async (count, { expect }) => {
@@ -107,4 +123,125 @@ describe.for(Object.keys(SDKS) as (keyof typeof SDKS)[])('%s', (name) => {
     }
     expect(await readTopic({ brokers, topic: stack.dev.topic })).toHaveLength(before)
   })
+}
+
+function testModes({ call, modes, dropsEmptyTexts }: Sdk): void {
+  const cases = modes.map((mode) => ({ mode, title: titleOf(mode) }))
+  const isJson = ({ signMethod, reqMethod }: SdkMode): boolean =>
+    signMethod === 'TC3-HMAC-SHA256' && reqMethod === 'POST'
+
+  it.for(cases)('sends hard texts with $title', async ({ mode }, { expect }) => {
+    // Enough that the byte order of `Message.N` is not the order of N; a query may have 32 KB.
+    const all = mode.reqMethod === 'POST' ? messages(120) : messages(30, SHORT)
+    const sent = dropsEmptyTexts && !isJson(mode) ? all.filter(({ Body }) => Body !== '') : all
+    const result = await sendBy(call, { ...endpointOf(stack), messages: sent }, mode)
+    expect(result).toMatchObject({ messageIds: { length: sent.length } })
+    await expectEachAtItsPlace(expect, sent, result)
+  })
+
+  it('is refused with a wrong secret, whichever way it signs and sends', async ({ expect }) => {
+    const options = { ...endpointOf(stack), secretKey: 'x'.repeat(32) }
+    const answers = cases.map(async ({ mode, title }) => {
+      const result = await sendBy(call, { ...options, messages: [{ Body: 'x' }] }, mode)
+      return [title, 'error' in result ? result.error.code : result]
+    })
+    const wanted = cases.map(({ title }) => [title, 'AuthFailure.SignatureFailure'])
+    expect(await Promise.all(answers)).toEqual(wanted)
+  })
+}
+
+// TC3 does not sign the token, v1 does.
+function testTemporaryCredential(call: CallActions): void {
+  it.for([
+    { signMethod: 'TC3-HMAC-SHA256', reqMethod: 'POST', language: 'en-US' },
+    { signMethod: 'HmacSHA1', reqMethod: 'GET', language: 'en-US' },
+  ] as const)(
+    'sends with a temporary credential, and is refused without its token: $signMethod',
+    async (mode, { expect }) => {
+      const { secretId, secretKey, sessionToken } = await makeCredential(stack.dev, {
+        scopes: ['send'],
+        sessionToken: true,
+        expires: Date.now() + 3_600_000,
+      })
+      const { endpoint, datahub } = endpointOf(stack)
+      const sent = [{ Key: '键', Body: 'with a token' }]
+      const options = { endpoint, datahub, secretId, secretKey, messages: sent }
+      const token = sessionToken ?? ''
+      await expectEachAtItsPlace(expect, sent, await sendBy(call, { ...options, token }, mode))
+      for (const wrong of [{}, { token: `${token}x` }]) {
+        expect(await sendBy(call, { ...options, ...wrong }, mode)).toMatchObject({
+          error: { code: 'AuthFailure.TokenFailure' },
+        })
+      }
+    },
+  )
+}
+
+function testApigwEndpoint(call: CallActions): void {
+  it.for(['ckafka.tencentcloudapi.com', 'ckafka.ap-guangzhou.tencentcloudapi.com'])(
+    'signs %s while it sends to Edgehub',
+    async (endpoint, { expect }) => {
+      const { endpoint: apigwEndpoint, ...access } = endpointOf(stack)
+      for (const signMethod of ['TC3-HMAC-SHA256', 'HmacSHA256'] as const) {
+        const mode = { ...DEFAULT_MODE, signMethod, apigwEndpoint }
+        const sent = [{ Key: '键', Body: `signed for ${endpoint}` }, { Body: signMethod }]
+        const result = await sendBy(call, { ...access, endpoint, messages: sent }, mode)
+        expect(result).toMatchObject({ messageIds: { length: sent.length } })
+        await expectEachAtItsPlace(expect, sent, result)
+      }
+    },
+  )
+}
+
+function testSkippedSignature(call: CallActions): void {
+  it('is refused when it leaves the signature out', async ({ expect }) => {
+    const mode = { ...DEFAULT_MODE, skipSign: true }
+    expect(
+      await sendBy(call, { ...endpointOf(stack), messages: [{ Body: 'x' }] }, mode),
+    ).toMatchObject({ error: { code: 'AuthFailure.UnauthorizedOperation' } })
+  })
+}
+
+// Nobody can tell what the client left out. So a message that was left out whole has no MessageId, and one without its empty Body is
+// refused: as JSON both arrive.
+function testDroppedTexts(call: CallActions): void {
+  it.for([
+    { signMethod: 'TC3-HMAC-SHA256', reqMethod: 'GET' },
+    { signMethod: 'HmacSHA256', reqMethod: 'POST' },
+  ] as const)(
+    'gets what its dropping of empty texts leaves: $signMethod over $reqMethod',
+    async (mode, { expect }) => {
+      const sent = [{ Body: 'first' }, { Key: '', Body: '' }, { Key: 'k', Body: 'third' }]
+      const result = await sendBy(call, { ...endpointOf(stack), messages: sent }, mode)
+      const arrived = sent.filter(({ Body }) => Body !== '')
+      await expectEachAtItsPlace(expect, arrived, result)
+
+      const keyed = [{ Body: 'first' }, { Key: 'k', Body: '' }]
+      expect(await sendBy(call, { ...endpointOf(stack), messages: keyed }, mode)).toMatchObject({
+        error: { code: 'MissingParameter', message: expect.stringContaining('Message.1.Body') },
+      })
+    },
+  )
+}
+
+const chosen = chosenSdks()
+
+describe.runIf(chosen.has('java'))("the tutorial's Java program", () => {
+  beforeAll(() => buildJavaClient(), PREPARE_MS)
+  testDefaults(sendWithJava)
 })
+
+for (const name of SDK_NAMES) {
+  const sdk = SDKS[name]
+  const { title, call, hasApigwEndpoint, canSkipSign, dropsEmptyTexts } = sdk
+  describe.runIf(chosen.has(name))(`SendMessage with ${title}`, () => {
+    beforeAll(() => sdk.prepare(), PREPARE_MS)
+    // The tutorial's program shows them for Java.
+    if (name !== 'java') testDefaults((options) => sendBy(call, options))
+    testModes(sdk)
+    testTemporaryCredential(call)
+    if (hasApigwEndpoint) testApigwEndpoint(call)
+    if (canSkipSign) testSkippedSignature(call)
+    if (dropsEmptyTexts) testDroppedTexts(call)
+  })
+}

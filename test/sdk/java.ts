@@ -1,61 +1,50 @@
 // Builds the Java programs once per machine: the tutorial's, which sends messages, and one that calls any
 // action. Each call is a JVM of its own. Building needs a JDK (javac), Maven and, the first time, the network.
-import { execFile, spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { mkdir, readFile, readdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { cacheRoot, fillOnce } from '../../dev/kafka/cache.ts'
 import { copyJars } from '../../dev/kafka/maven.ts'
-import type { ActionAnswer, ActionCall, SdkAccess, SendOptions, SendResult } from './sending.ts'
+import {
+  hashOf,
+  missing,
+  once,
+  runCalls,
+  runProgram,
+  runTool,
+  sourceOf,
+  type Command,
+} from './program.ts'
+import {
+  DEFAULT_MODE,
+  type ActionAnswer,
+  type ActionCall,
+  type SdkAccess,
+  type SdkMode,
+  type SendOptions,
+  type SendResult,
+} from './sending.ts'
 
 const SDK_VERSION = '3.1.430'
-const POM = fileURLToPath(new URL('./java/pom.xml', import.meta.url))
+const POM = sourceOf('./java/pom.xml')
 const SOURCES = ['SendMessages', 'CallActions'].map((name) =>
-  fileURLToPath(new URL(`./java/src/main/java/${name}.java`, import.meta.url)),
+  sourceOf(`./java/src/main/java/${name}.java`),
 )
-const exec = promisify(execFile)
+const NEEDED = 'a JDK of version 17 or newer, and Maven'
+// The quick compiler and the small collector: a program lives for a second.
+const JVM = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto']
 
-export interface JavaClient {
-  readonly classPath: string
-}
-
-let built: Promise<JavaClient> | undefined
-
-// Safe in several processes at once. After the first time it only looks into the cache.
-export function buildJavaClient(
-  onProgress: (line: string) => void = () => {},
-): Promise<JavaClient> {
-  built ??= build(onProgress).catch((error: unknown) => {
-    // The next call tries again.
-    built = undefined
-    throw error
-  })
-  return built
-}
-
-// Two entries, because the jars are large and the program changes more often than its pom.
-async function build(onProgress: (line: string) => void): Promise<JavaClient> {
+/** The class path. Safe in several processes at once. After the first time it only looks into the cache. */
+export const buildJavaClient = once(async () => {
+  // Two entries, because the jars are large and the programs change more often than their pom.
   const root = join(cacheRoot(), `sdk-java-${SDK_VERSION}`)
-  const [pom = Buffer.of(), ...sources] = await Promise.all(
-    [POM, ...SOURCES].map((f) => readFile(f)),
-  )
-  const libs = join(root, `libs-${hash(pom)}`)
-  const classes = join(root, `classes-${hash(pom, ...sources)}`)
-  const what = `Fetching tencentcloud-sdk-java ${SDK_VERSION} (once)`
+  const libs = join(root, `libs-${await hashOf(POM)}`)
+  const classes = join(root, `classes-${await hashOf(POM, ...SOURCES)}`)
   await fillOnce({
     folder: libs,
-    onWait: () => onProgress('Waiting for another process that fetches the SDK'),
-    fill: async (folder) => {
-      onProgress(what)
-      await copyJars({
-        pom: POM,
-        folder,
-        onJars: (count) => onProgress(`${what}: ${count} jars`),
-      })
-    },
+    fill: (folder) =>
+      copyJars({ pom: POM, folder, onJars: () => {} }).catch((error: unknown) => {
+        throw missing(error, 'mvn', NEEDED)
+      }),
   })
   const jars = (await readdir(libs)).filter((name) => name.endsWith('.jar')).toSorted()
   const jarPath = jars.map((jar) => join(libs, jar)).join(delimiter)
@@ -63,56 +52,34 @@ async function build(onProgress: (line: string) => void): Promise<JavaClient> {
     folder: classes,
     fill: async (folder) => {
       await mkdir(folder, { recursive: true })
-      await exec('javac', ['--release', '17', '-cp', jarPath, '-d', folder, ...SOURCES])
+      const args = ['--release', '17', '-cp', jarPath, '-d', folder, ...SOURCES]
+      await runTool({ command: 'javac', args, needed: NEEDED })
     },
   })
-  return { classPath: `${classes}${delimiter}${jarPath}` }
-}
+  return `${classes}${delimiter}${jarPath}`
+})
 
-function hash(...parts: readonly Buffer[]): string {
-  const digest = createHash('sha256')
-  for (const part of parts) digest.update(part)
-  return digest.digest('hex').slice(0, 12)
-}
-
+// By the tutorial's program, which knows one way to sign.
 export async function sendWithJava(options: SendOptions): Promise<SendResult> {
-  const { datahub, messages } = options
-  return runJava('SendMessages', options, { DATAHUB_ID: datahub }, messages) as Promise<SendResult>
+  const { datahub, messages, endpoint, secretId, secretKey } = options
+  const program = await programOf('SendMessages', {
+    ENDPOINT: endpoint,
+    SECRET_ID: secretId,
+    SECRET_KEY: secretKey,
+    DATAHUB_ID: datahub,
+  })
+  return runProgram(program, messages) as Promise<SendResult>
 }
 
 export async function callWithJava(
   access: SdkAccess,
   calls: readonly ActionCall[],
+  mode: SdkMode = DEFAULT_MODE,
 ): Promise<ActionAnswer[]> {
-  return runJava('CallActions', access, {}, calls) as Promise<ActionAnswer[]>
+  return runCalls(await programOf('CallActions'), access, calls, mode)
 }
 
-async function runJava(
-  program: string,
-  { endpoint, secretId, secretKey }: SdkAccess,
-  environment: Readonly<Record<string, string>>,
-  input: unknown,
-): Promise<unknown> {
-  const { classPath } = await buildJavaClient()
-  // The quick compiler and the small collector: the program lives for a second.
-  const jvm = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto']
-  const child = spawn('java', [...jvm, '-cp', classPath, program], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      ENDPOINT: endpoint,
-      SECRET_ID: secretId,
-      SECRET_KEY: secretKey,
-      ...environment,
-    },
-  })
-  const { promise: ended, resolve, reject } = Promise.withResolvers<number | null>()
-  child.once('error', reject)
-  child.once('close', resolve)
-  // A program that died early has closed its end; the exit code below says so.
-  child.stdin.once('error', () => {})
-  child.stdin.end(JSON.stringify(input))
-  const [code, stdout, stderr] = await Promise.all([ended, text(child.stdout), text(child.stderr)])
-  if (code !== 0) throw new Error(`${program} ended with exit code ${code}:\n${stderr}`)
-  return JSON.parse(stdout)
+async function programOf(main: string, env: Record<string, string> = {}): Promise<Command> {
+  const classPath = await buildJavaClient()
+  return { command: 'java', args: [...JVM, '-cp', classPath, main], needed: NEEDED, env }
 }

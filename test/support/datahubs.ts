@@ -1,5 +1,6 @@
 // Datahubs and their topics, as a user and an operator make them.
 import type { DevJson } from '../../dev/dev-json.ts'
+import { createTopics } from '../../dev/kafka/topics.ts'
 import { taskRuns } from '../../dev/seed.ts'
 import { withAdmin } from './admin.ts'
 
@@ -16,19 +17,14 @@ export async function makeTopic(
   brokers: readonly string[],
   { topic, partitions = 3, config = {} }: NewTopic,
 ): Promise<void> {
-  await withAdmin(clientOf(brokers), (admin) =>
-    admin.createTopics({
-      waitForLeaders: true,
-      topics: [
-        {
-          topic,
-          numPartitions: partitions,
-          replicationFactor: 3,
-          configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
-        },
-      ],
-    }),
-  )
+  await createTopics(clientOf(brokers), [
+    {
+      topic,
+      numPartitions: partitions,
+      replicationFactor: 3,
+      configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+    },
+  ])
 }
 
 export async function setTopicConfig(
@@ -59,12 +55,19 @@ export async function makeDatahub(dev: DevJson, topic: string): Promise<DevJson>
 export interface Credential {
   secretId: string
   secretKey: string
+  // Of a temporary one.
+  sessionToken?: string
 }
 
-export function makeCredential(
-  dev: DevJson,
-  credential: { scopes: readonly string[]; datahubs?: 'all' | readonly string[] },
-): Promise<Credential> {
+export interface NewCredential {
+  scopes: readonly string[]
+  datahubs?: 'all' | readonly string[]
+  // Makes it a temporary one; it needs `expires`, Unix ms.
+  sessionToken?: boolean
+  expires?: number
+}
+
+export function makeCredential(dev: DevJson, credential: NewCredential): Promise<Credential> {
   return post(dev, '/v1/credentials', { datahubs: 'all', ...credential })
 }
 
