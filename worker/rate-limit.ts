@@ -15,6 +15,9 @@ export function takeSend(rateLimit: RateLimit, { secretId }: { secretId: string 
   return rateLimit.take(`${secretId} SendMessage`, SENDS_PER_SECOND)
 }
 
+/** Calls a second by which one credential reads or manages over REST, all routes together. */
+export const REST_CALLS_PER_SECOND = 100
+
 /** In thousandths, so that a refill is a whole number each millisecond, and no rounding adds up. */
 const TOKEN = 1_000
 

@@ -94,8 +94,8 @@ const OF_CALLER: Record<Caller, readonly Reason[]> = {
   anyone: [],
   signed: [],
   send: ['unauthenticated', 'forbidden'],
-  adminOrQuery: ['unauthenticated', 'forbidden'],
-  adminOrManage: ['unauthenticated', 'forbidden'],
+  adminOrQuery: ['unauthenticated', 'forbidden', 'rate_limited'],
+  adminOrManage: ['unauthenticated', 'forbidden', 'rate_limited'],
   admin: ['unauthenticated'],
   relay: ['unauthenticated'],
 }

@@ -3,6 +3,7 @@
  * undefined. Wrong and missing credentials get the same words.
  */
 import type { AppContext } from '../context.ts'
+import { REST_CALLS_PER_SECOND } from '../rate-limit.ts'
 import type { Credential, Scope } from '../registry/directory.ts'
 import type { Rejection } from '../rejection.ts'
 import { parseBasic } from './basic.ts'
@@ -65,6 +66,10 @@ async function adminOr(
   const credential = c.get('credential')
   if (!credential.scopes.includes(scope)) {
     return { reason: 'forbidden', problem: `The credential has no scope ${scope}.` }
+  }
+  const perSecond = REST_CALLS_PER_SECOND
+  if (!c.get('services').rateLimit.take(`${credential.secretId} REST`, perSecond)) {
+    return { reason: 'rate_limited', perSecond }
   }
   set(credential)
   return undefined

@@ -1,6 +1,6 @@
 // How often one may send, by both ways in. Time stands still, so that each bucket holds what it is left.
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
-import { SENDS_PER_SECOND, takeSend } from '../../../worker/rate-limit.ts'
+import { REST_CALLS_PER_SECOND, SENDS_PER_SECOND, takeSend } from '../../../worker/rate-limit.ts'
 import { servicesFor } from '../../../worker/services.ts'
 import {
   ADMIN,
@@ -144,6 +144,24 @@ describe('the limit of a credential', () => {
     })
     const other = await makeAccess(client)
     expect((await post(access.datahub, other)).status).toBe(202)
+  })
+
+  it('is less for who reads or manages over REST, all routes together, and none for the admin', async ({
+    expect,
+  }) => {
+    const { headers } = await makeAccess(client, { scopes: ['query', 'manage'] })
+    const paths = ['/v1/topics', '/v1/datahubs']
+    for (let i = 0; i < REST_CALLS_PER_SECOND; i++) {
+      const answer = await client.fetch(paths[i % 2] ?? '', { headers })
+      expect(answer.status).not.toBe(429)
+    }
+    for (const path of paths) {
+      expect(await (await client.fetch(path, { headers })).json()).toMatchObject({
+        type: '/problems/rate-limited',
+        detail: `At most ${REST_CALLS_PER_SECOND} of these calls a second are taken.`,
+      })
+      expect((await client.fetch(path, { headers: ADMIN })).status).not.toBe(429)
+    }
   })
 
   it('belongs to the deployment’s isolate, not to the process', async ({ expect }) => {
