@@ -17,7 +17,7 @@ const Demo = z.object({
 })
 export type Demo = z.infer<typeof Demo>
 
-export const DEMO_TOPIC = 'demo'
+const DEMO_TOPIC = 'demo'
 const DEMO_PARTITIONS = 3
 
 export interface SeedOptions {

@@ -1,8 +1,8 @@
-import type { Ownership } from './ownership/group.ts'
 /**
  * Which shards run in this process: starts one when the group grants it, stops it when the group revokes it, and commits how far each is
  * settled. A shard that is granted again while it is still stopping begins after that.
  */
+import type { Ownership } from './ownership/group.ts'
 import type { Shard } from './shard.ts'
 
 export interface FleetDeps {

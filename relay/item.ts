@@ -1,5 +1,5 @@
 /** What a leased queue message turned out to be, before anybody decides whether it is sent. */
-import { type Envelope, type EnvelopeId, type EnvelopeRecord } from '#contract'
+import type { Envelope, EnvelopeRecord } from '#contract'
 import type { Lease } from './queue/client.ts'
 
 /** Which of the shard's two queues a lease is of. */
@@ -61,7 +61,7 @@ export function bytesOf(item: Item): number {
 }
 
 /** Bytes of the records that are not in the message itself. */
-export function claimedBytes(envelope: Envelope): number {
+function claimedBytes(envelope: Envelope): number {
   return 'claim' in envelope ? envelope.claim.bytes : 0
 }
 
@@ -80,10 +80,7 @@ export function neededFrom(item: Item): bigint | undefined {
   }
 }
 
-export function idOf(item: Item): EnvelopeId | undefined {
-  return 'envelope' in item ? item.envelope.id : undefined
-}
-
+/** Of those that are there; undefined: none is. */
 export function smallest(offsets: Iterable<bigint | undefined>): bigint | undefined {
   let least: bigint | undefined
   for (const offset of offsets) {

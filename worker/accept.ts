@@ -23,12 +23,13 @@ import {
   type Receipt,
   type ShardCount,
 } from '#contract'
+import { sha256Hex } from './hex.ts'
 import { describeError, type Log } from './log.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { recordBatchBytes, surelyFits } from './record-size.ts'
 import type { Task } from './registry/directory.ts'
-import { stoppedState } from './registry/task-status.ts'
-import type { Rejection } from './rejection.ts'
+import { takesReports } from './registry/task-status.ts'
+import { rejected, type Rejected, type Rejection } from './rejection.ts'
 import { checkRecords } from './schema/check.ts'
 import { withinMs } from './time-limit.ts'
 
@@ -43,7 +44,7 @@ export interface Acceptance {
   receipt: Receipt
 }
 
-export type AcceptResult = Acceptance | { status: 'rejected'; rejection: Rejection }
+export type AcceptResult = Acceptance | Rejected
 
 /** What an idempotency key makes of a POST. */
 export interface KeyedPost {
@@ -106,9 +107,8 @@ export function createAccept(deps: AcceptDeps): Accept {
   }
 
   return async function accept({ task, records: given, keyed, traceparent, path, valueName }) {
-    const { datahub, topic, qpsLimit, schema } = task
-    const state = stoppedState(task.status)
-    if (state) return rejected({ reason: 'task_not_running', datahub, state })
+    const { datahub, topic, status, qpsLimit, schema } = task
+    if (!takesReports(status)) return rejected({ reason: 'task_not_running', datahub, status })
     if (!deps.rateLimit.take(datahub, qpsLimit)) {
       return rejected({ reason: 'datahub_rate_limited', datahub, perSecond: qpsLimit })
     }
@@ -174,13 +174,4 @@ function tooLargeFor(
 /** Without encoding what is surely below the limit: UTF-8 has at most 3 bytes for each UTF-16 unit. */
 function utf8Length(text: string): number {
   return text.length * 3 <= CLAIM_CHECK_BYTES ? text.length : new TextEncoder().encode(text).length
-}
-
-async function sha256Hex(bytes: Uint8Array): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
-
-function rejected(rejection: Rejection): AcceptResult {
-  return { status: 'rejected', rejection }
 }

@@ -4,6 +4,7 @@
  * that is paused by now, what a relay found of its topic), so that `If-None-Match` never hides news. Pure.
  */
 import type { Parsed } from './parse.ts'
+import { rejected } from './rejection.ts'
 
 /** `shown`: the body as it is sent. */
 export function etagOf(revision: number, shown: string): string {
@@ -49,5 +50,5 @@ function parseTags(name: string, header: string | null): Parsed<string[] | '*' |
     return { status: 'ok', value: header.match(new RegExp(TAG, 'g')) ?? [] }
   }
   const problem = 'entity tags in double quotes, separated by commas, or * are expected.'
-  return { status: 'rejected', rejection: { reason: 'invalid_header', header: name, problem } }
+  return rejected({ reason: 'invalid_header', header: name, problem })
 }

@@ -4,6 +4,7 @@
  * Anything else is refused: a key that is read in another way than it was meant would merge what is not the same, or double what is.
  */
 import type { Parsed } from './parse.ts'
+import { rejected } from './rejection.ts'
 
 const MAX_KEY_CHARS = 255
 
@@ -36,8 +37,5 @@ function ofLength(key: string): Parsed<string> {
 }
 
 function invalid(problem: string): Parsed<never> {
-  return {
-    status: 'rejected',
-    rejection: { reason: 'invalid_header', header: 'Idempotency-Key', problem },
-  }
+  return rejected({ reason: 'invalid_header', header: 'Idempotency-Key', problem })
 }

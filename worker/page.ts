@@ -1,10 +1,12 @@
 /**
  * Pages of a list: the parameters `limit` and `cursor`, and where a list goes on. A cursor names the last item that was shown by its sort
- * key, so nothing is shown twice and nothing left out while items come and go. Not signed, because it permits nothing: what is seen is
- * decided anew each time. Pure.
+ * key, so nothing is shown twice and nothing left out while items come and go. Pure.
  */
 import * as z from 'zod/mini'
-import { rejectionOf, type Parsed } from './parse.ts'
+import { formatCursorText, parseCursorText } from './cursor-text.ts'
+import type { Parsed } from './parse.ts'
+import { rejected } from './rejection.ts'
+import { parseSearch, whole } from './search-params.ts'
 
 export const DEFAULT_PAGE_ITEMS = 100
 export const MAX_PAGE_ITEMS = 1_000
@@ -20,42 +22,25 @@ export interface PageQuery {
   filters: Readonly<Record<string, string | undefined>>
 }
 
-const problem = `a whole number from 1 to ${MAX_PAGE_ITEMS} is expected`
-const Limit = z.pipe(
-  z.pipe(z.string().check(z.regex(/^\d{1,9}$/, problem)), z.transform(Number)),
-  z.number().check(z.minimum(1, problem), z.maximum(MAX_PAGE_ITEMS, problem)),
-)
 const Cursor = z.tuple([z.literal(1), z.string(), z.number(), z.string()])
 
-/** `list` names the list that a cursor belongs to. A parameter that is not known or is there twice is refused, not ignored. */
+/** `list` names the list that a cursor belongs to, `filters` the parameters besides `limit` and `cursor`. */
 export function parsePageQuery(
   search: URLSearchParams,
   list: string,
   filters: readonly string[] = [],
 ): Parsed<PageQuery> {
-  const entries = [...search]
-  const repeated = entries.find(([name], i) => entries.findIndex(([n]) => n === name) < i)
-  if (repeated) {
-    const problem = 'it is there twice.'
-    return {
-      status: 'rejected',
-      rejection: { reason: 'invalid_value', path: repeated[0], problem },
-    }
-  }
   const text = z.optional(z.string())
-  const parsed = z
-    .strictObject({
-      ...Object.fromEntries(filters.map((name) => [name, text])),
-      limit: z.optional(Limit),
-      cursor: text,
-    })
-    .safeParse(Object.fromEntries(entries), { reportInput: true })
-  if (!parsed.success) return { status: 'rejected', rejection: rejectionOf(parsed.error) }
-  const { limit = DEFAULT_PAGE_ITEMS, cursor, ...rest } = parsed.data
+  const schema = z.strictObject({
+    ...Object.fromEntries(filters.map((name) => [name, text])),
+    limit: z.optional(whole(1, MAX_PAGE_ITEMS)),
+    cursor: text,
+  })
+  const parsed = parseSearch(search, schema)
+  if (parsed.status === 'rejected') return parsed
+  const { limit = DEFAULT_PAGE_ITEMS, cursor, ...rest } = parsed.value
   const after = cursor === undefined ? undefined : parseCursor(cursor, list)
-  if (cursor !== undefined && !after) {
-    return { status: 'rejected', rejection: { reason: 'invalid_cursor' } }
-  }
+  if (cursor !== undefined && !after) return rejected({ reason: 'invalid_cursor' })
   return { status: 'ok', value: { limit, after, filters: rest } }
 }
 
@@ -85,22 +70,12 @@ export function nextLink(url: string, cursor: string): { Link: string } {
   return { Link: `<${pathname}?${searchParams.toString()}>; rel="next"` }
 }
 
-/** All of it is ASCII: ids, topic names and numbers. */
 export function formatCursor(list: string, [number, text]: SortKey): string {
-  return btoa(JSON.stringify([1, list, number, text]))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '')
+  return formatCursorText([1, list, number, text])
 }
 
 function parseCursor(text: string, list: string): SortKey | undefined {
-  let json: unknown
-  try {
-    json = JSON.parse(atob(text.replaceAll('-', '+').replaceAll('_', '/')))
-  } catch {
-    return undefined
-  }
-  const cursor = Cursor.safeParse(json)
+  const cursor = Cursor.safeParse(parseCursorText(text))
   return cursor.success && cursor.data[1] === list ? [cursor.data[2], cursor.data[3]] : undefined
 }
 

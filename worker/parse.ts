@@ -1,9 +1,9 @@
 /** A JSON body → a checked value, or the first thing wrong with it and where. */
 import type * as z from 'zod/mini'
 import { decodeUtf8, readBody } from './body.ts'
-import type { Rejection } from './rejection.ts'
+import { rejected, type Rejected, type Rejection } from './rejection.ts'
 
-export type Parsed<T> = { status: 'ok'; value: T } | { status: 'rejected'; rejection: Rejection }
+export type Parsed<T> = { status: 'ok'; value: T } | Rejected
 
 export interface JsonBody {
   /** As they came, for who has to hash them. */
@@ -46,6 +46,7 @@ export async function readJsonAs<T>(
   return body.status === 'rejected' ? body : parseAs(body.value.json, schema)
 }
 
+/** As the schema makes it, or the first thing wrong. */
 export function parseAs<T>(json: unknown, schema: z.ZodMiniType<T>): Parsed<T> {
   const parsed = schema.safeParse(json, { reportInput: true })
   if (parsed.success) return { status: 'ok', value: parsed.data }
@@ -80,8 +81,4 @@ export function rejectionOf(error: z.core.$ZodError): Rejection {
     return { reason: 'invalid_type', path, expected: `${article} ${issue.expected}` }
   }
   return { reason: 'invalid_value', path, problem: `${issue.message}.` }
-}
-
-function rejected(rejection: Rejection): { status: 'rejected'; rejection: Rejection } {
-  return { status: 'rejected', rejection }
 }

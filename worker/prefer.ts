@@ -3,7 +3,7 @@
  * ignored and a long one shortened; a query parameter is a demand, so a bad one is an error.
  */
 import { MAX_WAIT_SECONDS } from '#contract'
-import type { Rejection } from './rejection.ts'
+import { rejected, type Rejected } from './rejection.ts'
 
 /** Seconds, 0 without the preference. Of several the first counts (RFC 7240 section 2). */
 export function preferredWait(header: string | null): number {
@@ -14,12 +14,13 @@ export function preferredWait(header: string | null): number {
   return 0
 }
 
+/** `?wait`: 0 without it. */
 export function requestedWait(
   query: string | undefined,
-): { status: 'ok'; seconds: number } | { status: 'rejected'; rejection: Rejection } {
+): { status: 'ok'; seconds: number } | Rejected {
   if (query === undefined) return { status: 'ok', seconds: 0 }
   const seconds = /^\d{1,9}$/.test(query) ? Number(query) : Number.NaN
   if (seconds <= MAX_WAIT_SECONDS) return { status: 'ok', seconds }
   const problem = `a whole number of seconds from 0 to ${MAX_WAIT_SECONDS} is expected.`
-  return { status: 'rejected', rejection: { reason: 'invalid_value', path: 'wait', problem } }
+  return rejected({ reason: 'invalid_value', path: 'wait', problem })
 }

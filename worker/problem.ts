@@ -4,6 +4,7 @@
  */
 import type { LogEntry } from './log.ts'
 import { TROUBLE } from './query/trouble.ts'
+import { STATES } from './registry/directory.ts'
 import type { Rejection } from './rejection.ts'
 
 interface Problem {
@@ -23,6 +24,7 @@ const MAX_QUOTED_CHARS = 200
 /** Members that hold sentences of ours. */
 const OWN_TEXTS = new Set(['problem', 'hint', 'expected', 'supported'])
 
+/** What is answered, with the client's own texts shortened. */
 export function problemOf(given: Rejection): Problem {
   const rejection = clipped(given)
   switch (rejection.reason) {
@@ -84,7 +86,7 @@ export function problemOf(given: Rejection): Problem {
       return { status: 404, title: 'Datahub not found', detail }
     }
     case 'task_not_running': {
-      const detail = `The task of ${rejection.datahub} is not running: ${rejection.state}.`
+      const detail = `The task of ${rejection.datahub} is not running: ${STATES[rejection.status]}.`
       return { status: 409, title: 'Task not running', detail }
     }
     case 'receipt_not_valid':
@@ -112,8 +114,8 @@ export function problemOf(given: Rejection): Problem {
       return { status: 409, title: 'Name taken', detail: `${name} is the name of another.`, path }
     }
     case 'task_state_conflict': {
-      const { datahub, state, change } = rejection
-      const detail = `The task of ${datahub} is ${state}; ${change} is not possible then.`
+      const { datahub, status, change } = rejection
+      const detail = `The task of ${datahub} is ${STATES[status]}; ${change} is not possible then.`
       return { status: 409, title: 'Not possible in this state', detail }
     }
     case 'schema_in_use': {
@@ -239,6 +241,7 @@ export interface ProblemContext {
   cause?: string
 }
 
+/** The answer, and the line for the log, which alone has the cause. */
 export function problemResponse(
   rejection: Rejection,
   context: ProblemContext,
@@ -267,17 +270,19 @@ export function problemResponse(
   return { response, entry }
 }
 
+/** Relative to the address of the deployment. */
 export function problemType(reason: Rejection['reason']): string {
   return `/problems/${reason.replaceAll('_', '-')}`
 }
 
 function clipped(rejection: Rejection): Rejection {
-  const members = Object.entries(rejection).map(([name, value]) => [
-    name,
-    typeof value === 'string' && value.length > MAX_QUOTED_CHARS && !OWN_TEXTS.has(name)
-      ? `${value.slice(0, MAX_QUOTED_CHARS).toWellFormed()}…`
-      : value,
-  ])
+  const members = Object.entries(rejection).map(([name, value]: [string, unknown]) => {
+    if (typeof value !== 'string') return [name, value]
+    const fits = value.length <= MAX_QUOTED_CHARS || OWN_TEXTS.has(name)
+    // A name in JSON can have half a surrogate pair, and so can what is cut off.
+    const text = fits ? value : `${value.slice(0, MAX_QUOTED_CHARS)}…`
+    return [name, text.toWellFormed()]
+  })
   return Object.fromEntries(members) as Rejection
 }
 

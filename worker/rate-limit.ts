@@ -11,6 +11,7 @@ export interface RateLimit {
 /** Calls a second that one credential sends reports with, by SendMessage and by POST together. As Tencent documents for SendMessage. */
 export const SENDS_PER_SECOND = 5_000
 
+/** All that a credential sends counts together, by whichever route. */
 export function takeSend(rateLimit: RateLimit, { secretId }: { secretId: string }): boolean {
   return rateLimit.take(`${secretId} SendMessage`, SENDS_PER_SECOND)
 }

@@ -20,6 +20,7 @@ export interface RecordContext {
   traceparent?: string | undefined
 }
 
+/** Bytes of a batch that holds this record alone, as the relay would send it: what the topic holds against its `max.message.bytes`. */
 export function recordBatchBytes(record: EnvelopeRecord, context: RecordContext): number {
   const headers: Record<string, string> = {
     ...(context.traceparent !== undefined && { traceparent: context.traceparent }),

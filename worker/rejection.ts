@@ -4,6 +4,17 @@
  * client wrote them (`reports.3.value`, `Message.3.Body`). Nothing here quotes a secret.
  */
 import type { AbsentReason, InstanceId } from '#contract'
+import type { TaskStatus } from './registry/directory.ts'
+
+/** What a function answers in place of a value. */
+export interface Rejected {
+  status: 'rejected'
+  rejection: Rejection
+}
+
+export function rejected(rejection: Rejection): Rejected {
+  return { status: 'rejected', rejection }
+}
 
 export type Rejection =
   /** Without a path the raw body, with one the decoded bytes of that part of it. */
@@ -28,8 +39,7 @@ export type Rejection =
   /** The credential is real, but may not do this. */
   | { reason: 'forbidden'; problem: string }
   | { reason: 'datahub_not_found'; datahub: string }
-  /** `state` is Tencent's word: suspended, creating, failed, deleting. */
-  | { reason: 'task_not_running'; datahub: string; state: string }
+  | { reason: 'task_not_running'; datahub: string; status: TaskStatus }
   | { reason: 'receipt_not_valid' }
   /** Its own reason: the relay must be able to tell a lost object from a wrong URL. */
   | { reason: 'envelope_not_found'; object: string }
@@ -40,8 +50,8 @@ export type Rejection =
   | { reason: 'schema_not_found'; schemaId: string }
   /** `path` is where the name stood. */
   | { reason: 'name_taken'; path: string; name: string }
-  /** What was asked for is not possible in the task's state, a word of Tencent's. */
-  | { reason: 'task_state_conflict'; datahub: string; state: string; change: string }
+  /** What was asked for is not possible in the task's state. */
+  | { reason: 'task_state_conflict'; datahub: string; status: TaskStatus; change: string }
   | { reason: 'schema_in_use'; schemaId: string; datahubs: readonly string[] }
   /** `If-Match` names another revision than the current one. */
   | { reason: 'precondition_failed'; current: number }

@@ -11,14 +11,12 @@ import {
   type EnvelopeRecord,
   type EnvelopeRecords,
 } from '#contract'
-import type { Rejection } from './rejection.ts'
+import { rejected, type Rejected, type Rejection } from './rejection.ts'
 
-export type ParsedReports =
-  | { status: 'ok'; records: EnvelopeRecords }
-  | { status: 'rejected'; rejection: Rejection }
+export type ParsedReports = { status: 'ok'; records: EnvelopeRecords } | Rejected
 
 /** Levels of one `json` value. JSON.stringify recurses; this is far below where it would run out of stack. */
-export const MAX_JSON_DEPTH = 1_000
+const MAX_JSON_DEPTH = 1_000
 
 /** Carried inside, turned into a value at the door: a dozen checks deep in a loop would otherwise each need a branch. */
 class Refusal extends Error {
@@ -35,7 +33,7 @@ export function parseReports(body: unknown): ParsedReports {
   try {
     return { status: 'ok', records: recordsOf(body) }
   } catch (error) {
-    if (error instanceof Refusal) return { status: 'rejected', rejection: error.rejection }
+    if (error instanceof Refusal) return rejected(error.rejection)
     throw error
   }
 }

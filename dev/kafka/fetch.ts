@@ -28,7 +28,7 @@ export interface FetchOptions {
   readonly onProgress?: (line: string) => void
 }
 
-export function kafkaFolder(): string {
+function kafkaFolder(): string {
   return join(cacheRoot(), `kafka-${KAFKA_VERSION}`)
 }
 

@@ -30,7 +30,7 @@ export async function waitUntilReady({ port, ids, gone, timeoutMs }: ReadyOption
 }
 
 // The ids of the brokers in service, as this broker sees them.
-export async function listBrokers(port: number): Promise<number[]> {
+async function listBrokers(port: number): Promise<number[]> {
   const { promise, resolve, reject } = Promise.withResolvers<number[]>()
   const socket = connect({ port, host: '127.0.0.1', timeout: ANSWER_TIMEOUT_MS })
   let received = Buffer.alloc(0)

@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process'
 
 // Kafka 4's broker classes are Java 17 byte code.
-export const MIN_JAVA_MAJOR = 17
+const MIN_JAVA_MAJOR = 17
 export const MIN_MAVEN = [3, 6] as const
 const VERSION_TIMEOUT_MS = 30_000
 

@@ -103,7 +103,7 @@ const OF_CALLER: Record<Caller, readonly Reason[]> = {
 /** Why a route refuses, each reason once. `/` has an envelope of its own for all of them. */
 export function problemsOf(path: string, { caller, problems }: Operation): Reason[] {
   if (path === '/') return []
-  const limited: Reason[] = caller === 'relay' || path === '/livez' ? [] : ['address_rate_limited']
+  const limited: Reason[] = path === '/livez' ? [] : ['address_rate_limited']
   const faults: Reason[] = path === '/livez' ? ['internal'] : ['unavailable', 'internal']
   return [...new Set([...OF_CALLER[caller], ...problems, ...limited, ...faults])]
 }

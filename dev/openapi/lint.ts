@@ -1,8 +1,8 @@
-import process from 'node:process'
 /**
  * Lints `worker/static/openapi.json` by Redocly's rules: OpenAPI 3.1's own form, references that lead somewhere, parameters that are in their
  * paths, ids that differ, examples that fit their schemas. Any problem fails it.
  */
+import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { createConfig, lint } from '@redocly/openapi-core'
 

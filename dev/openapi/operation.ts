@@ -33,9 +33,8 @@ export interface Parameter {
 
 export interface Answer {
   description: string
+  /** Without it: bytes, or nothing. */
   schema?: SchemaName
-  /** Without a schema: bytes, or nothing. */
-  mediaType?: string
   headers?: readonly AnswerHeader[]
 }
 

@@ -1,8 +1,8 @@
-import * as z from 'zod/mini'
 /**
  * The schemas that the description names: requests as the worker validates them, answers as the tests hold them to. Requests are described
  * by what may be sent, answers by what comes.
  */
+import * as z from 'zod/mini'
 import {
   EnvelopeRecords,
   LookupsRequest,

@@ -18,7 +18,7 @@ import {
   queueResult,
 } from './wire.ts'
 
-export const API_PREFIX = '/client/v4/'
+const API_PREFIX = '/client/v4/'
 export const SWITCH_PREFIX = '/__queue-pull/'
 
 export function isSimulatorPath(path: string): boolean {

@@ -16,7 +16,7 @@ export interface SimulatedQueue extends QueueName {
 /** Which of a shard's two queues. */
 export type Side = 'queue' | 'deadLetter'
 
-export const LOCAL_QUEUE_COUNT = 8
+const LOCAL_QUEUE_COUNT = 8
 
 export const localQueueName = (k: number): string => `edgehub-local-${k}`
 

@@ -15,6 +15,7 @@ import {
   outputTo,
   sentenceOf,
 } from '../operator/output.ts'
+import { settingsNote } from '../operator/settings.ts'
 import { cleanupPolicyOf, connectTo, openOwnTopic, openTopic } from '../operator/topic.ts'
 import { createWorkerClient } from '../status/worker-client.ts'
 import { audit, type Ports } from './audit.ts'
@@ -44,12 +45,7 @@ async function main(): Promise<number> {
       ? settingsOfEnvironment(process.env, readFile)
       : settingsOfStack(join(dev, 'dev.json'), readFile)
   if (settings.status === 'invalid') {
-    output.note(
-      [
-        'The settings are not right; they come from the environment, or with --dev from a local stack:',
-        ...settings.problems.map((problem) => `  ${problem}`),
-      ].join('\n'),
-    )
+    output.note(settingsNote(settings.problems))
     return EXIT_SETTINGS
   }
   try {

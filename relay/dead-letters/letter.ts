@@ -49,6 +49,7 @@ export interface Filters {
 
 const EDGEHUB_PREFIX = 'edgehub-'
 
+/** Total: a record that no relay wrote lacks what it does not say. */
 export function parseLetter(partition: number, record: FetchedLetter): Letter {
   const headers = Object.entries(record.headers ?? {}).map(([name, value]): [string, string] => [
     name,

@@ -14,6 +14,7 @@ import {
   outputTo,
   sentenceOf,
 } from '../operator/output.ts'
+import { settingsNote } from '../operator/settings.ts'
 import { readFlags, USAGE, type Command } from './flags.ts'
 import { formatPosition, toJson } from './letter.ts'
 import { list } from './list.ts'
@@ -53,12 +54,7 @@ async function main(): Promise<number> {
       ? settingsOfEnvironment(process.env, needs)
       : settingsOfStack(join(dev, 'dev.json'), needs)
   if (read.status === 'invalid') {
-    output.note(
-      [
-        'The settings are not right; they come from the environment, or with --dev from a local stack:',
-        ...read.problems.map((problem) => `  ${problem}`),
-      ].join('\n'),
-    )
+    output.note(settingsNote(read.problems))
     return EXIT_SETTINGS
   }
   try {

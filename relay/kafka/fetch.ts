@@ -3,17 +3,12 @@
  * once, forget where a batch ends whose last records were compacted away, and gather headers in an object, where names like
  * `constructor` are lost: https://kafka.apache.org/protocol#The_Messages_Fetch
  */
+import type { AbortedTransaction } from './aborted.ts'
 import { createEncoder, send, type Broker, type Decoder } from './kafkajs.ts'
 
 export interface FetchPosition {
   partition: number
   offset: bigint
-}
-
-/** A transaction that was aborted: of which producer, and where it began. */
-export interface AbortedTransaction {
-  producerId: bigint
-  first: bigint
 }
 
 /** What a broker answers of one partition. Without the batches, they are -1 when `code` is an error. */

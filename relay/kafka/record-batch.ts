@@ -15,11 +15,6 @@ export interface LaneMessage {
   timestamp: number
 }
 
-/** The bytes of a value as they are stored. */
-export function storedValue({ value }: Pick<LaneMessage, 'value'>): Buffer | null {
-  return typeof value === 'string' ? Buffer.from(value) : value
-}
-
 export interface BatchHead {
   producerId: string
   producerEpoch: number

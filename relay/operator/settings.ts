@@ -23,6 +23,15 @@ export function presentOf(
   )
 }
 
+/** What is said when a command can't start for want of its settings. */
+export function settingsNote(problems: readonly string[]): string {
+  return [
+    'The settings are not right; they come from the environment, or with --dev from a local stack:',
+    ...problems.map((problem) => `  ${problem}`),
+  ].join('\n')
+}
+
+/** One line each; none without an error. */
 export function problemsOf(error: z.ZodError | undefined): string[] {
   return (error?.issues ?? []).map((i) => `${i.path.join('.')}: ${i.message}`)
 }

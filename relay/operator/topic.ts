@@ -18,7 +18,7 @@ import {
 } from '../kafka/kafkajs.ts'
 import { readPartition } from '../kafka/reader.ts'
 import { readTopology } from '../kafka/topology.ts'
-import { mendAborted } from './aborted.ts'
+import { mendAborted } from './mend-aborted.ts'
 import { Trouble } from './trouble.ts'
 
 const STALL_MS = 15_000

@@ -1,7 +1,7 @@
 /**
  * Answers the questions of the relay link from Kafka, over connections of its own: read_committed, without a group, nothing is written
- * but target topics that are to be created. So many questions read at once, the others wait in line; a question ends with its time, or when nobody waits any more. Whatever
- * happens becomes an answer. Topics that are Edgehub's or Kafka's own are not there for it.
+ * but target topics that are to be created. So many questions read at once, the others wait in line; a question ends with its time, or
+ * when nobody waits any more. Whatever happens becomes an answer. Topics that are Edgehub's or Kafka's own are not there for it.
  */
 import {
   isReservedTopic,

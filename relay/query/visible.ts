@@ -1,9 +1,5 @@
-/**
- * Which batches of a fetch are visible to a reader of what is committed. The rule of Java's consumer: a transaction is aborted from its
- * first offset to the end marker of its producer. The broker lists the aborted transactions by their end, several may begin before the
- * same batch, and one may have begun before the fetch. Pure.
- */
-import type { AbortedTransaction } from '../kafka/fetch.ts'
+/** Which batches of a fetch are visible to a reader of what is committed. Pure. */
+import { createAbortedFilter, type AbortedTransaction } from '../kafka/aborted.ts'
 import type { StoredBatch } from '../kafka/read-batch.ts'
 
 export type Visibility = 'data' | 'aborted' | 'control'
@@ -18,23 +14,10 @@ export function judgeBatches(
   batches: readonly StoredBatch[],
   transactions: readonly AbortedTransaction[],
 ): JudgedBatch[] {
-  const waiting = transactions.toSorted((a, b) =>
-    a.first < b.first ? -1 : Number(a.first > b.first),
-  )
-  const aborted = new Set<bigint>()
-  let next = 0
+  const isAborted = createAbortedFilter(transactions)
   return batches.map((batch) => {
-    for (let at = waiting[next]; at && at.first <= batch.last; at = waiting[++next]) {
-      aborted.add(at.producerId)
-    }
-    if (batch.isControl) {
-      // A producer has one transaction at a time in a partition: the marker behind an aborted one is its own.
-      aborted.delete(batch.producerId)
-      return { batch, is: 'control' }
-    }
-    return {
-      batch,
-      is: batch.isTransactional && aborted.has(batch.producerId) ? 'aborted' : 'data',
-    }
+    // A producer has one transaction at a time in a partition: the marker behind an aborted one is its own, whatever it says.
+    const is = isAborted({ ...batch, isEnd: batch.isControl }) ? 'aborted' : 'data'
+    return { batch, is: batch.isControl ? 'control' : is }
   })
 }

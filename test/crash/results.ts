@@ -32,7 +32,7 @@ export function parseResults(text: string): Result[] {
 
 const VIOLATIONS = ['lost', 'doubled', 'misplaced', 'falseDelivered', 'other'] as const
 
-export const isClean = (result: Counts): boolean => VIOLATIONS.every((name) => result[name] === 0)
+const isClean = (result: Counts): boolean => VIOLATIONS.every((name) => result[name] === 0)
 
 export function lineOf(result: Result): string {
   const { n, point, fault, ms, envelopes, reports, doubts } = result

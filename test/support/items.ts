@@ -13,7 +13,7 @@ import type { LeaseRef, ShardQueue } from '../../relay/queue/shard-queue.ts'
 
 export const NOW = 1_795_000_000_000
 // Monotonic: when the leases of these items run out, unless they are told otherwise.
-export const LEASE_END = 60_000
+const LEASE_END = 60_000
 
 export function idOf(n: number, shard = 0): EnvelopeId {
   const bytes = new Uint8Array(12)

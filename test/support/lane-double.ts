@@ -1,8 +1,8 @@
+// A lane on no Kafka, for tests of what is built on it.
 import type { Append, AppendResult } from '../../relay/kafka/append.ts'
 import type { TopicPartition } from '../../relay/kafka/lane.ts'
-// A lane on no Kafka, for tests of what is built on it.
-import { storedValue } from '../../relay/kafka/record-batch.ts'
 import type { Topology } from '../../relay/kafka/topology.ts'
+import { storedValue } from './stored-value.ts'
 
 export interface LaneScript {
   topology?: Topology

@@ -112,7 +112,7 @@ export const sinceTime =
     Date.parse(time) >= ms
 
 // The shards that the newest process in this log owns, if each of them is booted; undefined while one is not.
-export function servedShards(lines: readonly LogLine[]): number[] | undefined {
+function servedShards(lines: readonly LogLine[]): number[] | undefined {
   const pid = lines.at(-1)?.pid
   let owned: number[] | undefined
   const booted = new Set<number | undefined>()

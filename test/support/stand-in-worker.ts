@@ -13,7 +13,7 @@ import {
   type OutcomesResponse,
 } from '#contract'
 
-export const ROUTES = ['outcomes', 'lookups', 'envelopes'] as const
+const ROUTES = ['outcomes', 'lookups', 'envelopes'] as const
 export type Route = (typeof ROUTES)[number]
 
 export type WorkerFault =

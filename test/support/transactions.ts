@@ -8,7 +8,7 @@ import type { Sendable } from '../../relay/placement.ts'
 import { envelopeOf, NOW } from './items.ts'
 import { laneDouble, type LaneScript } from './lane-double.ts'
 
-export const LEDGER = { topic: 'ledger', partition: 0 }
+const LEDGER = { topic: 'ledger', partition: 0 }
 export const LETTERS = { topic: 'dead-letters', partition: 0 }
 
 export const ok = (leaders: number[] = [0, 1, 2], partitions = 3): TopicState => ({

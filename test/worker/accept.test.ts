@@ -229,23 +229,15 @@ describe('accept', () => {
     expect(noSend.objects.size).toBe(1)
   })
 
-  it.for([
-    [-1, 'failed'],
-    [0, 'creating'],
-    [2, 'deleting'],
-    [3, 'deleting'],
-    [5, 'suspended'],
-    [6, 'suspended'],
-    [9, 'suspended'],
-  ] as [TaskStatus, string][])(
-    'refuses a task of status %i as %s',
-    async ([status, state], { expect }) => {
+  it.for<TaskStatus>([-1, 0, 2, 3, 5, 6, 9])(
+    'refuses a task of status %i',
+    async (status, { expect }) => {
       const { deps, calls } = await makeDeps()
       expect(
         await createAccept(deps)({ path: 'reports', task: { ...task, status }, records }),
       ).toEqual({
         status: 'rejected',
-        rejection: { reason: 'task_not_running', datahub: task.datahub, state },
+        rejection: { reason: 'task_not_running', datahub: task.datahub, status },
       })
       expect(calls).toEqual([])
     },

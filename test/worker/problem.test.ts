@@ -20,7 +20,7 @@ const EVERY: Record<Rejection['reason'], [Rejection, number]> = {
   unauthenticated: [{ reason: 'unauthenticated', problem: 'x' }, 401],
   forbidden: [{ reason: 'forbidden', problem: 'x' }, 403],
   datahub_not_found: [{ reason: 'datahub_not_found', datahub: 'd' }, 404],
-  task_not_running: [{ reason: 'task_not_running', datahub: 'd', state: 'suspended' }, 409],
+  task_not_running: [{ reason: 'task_not_running', datahub: 'd', status: 6 }, 409],
   receipt_not_valid: [{ reason: 'receipt_not_valid' }, 404],
   envelope_not_found: [{ reason: 'envelope_not_found', object: 'o' }, 404],
   conflict: [{ reason: 'conflict', problem: 'x' }, 409],
@@ -29,7 +29,7 @@ const EVERY: Record<Rejection['reason'], [Rejection, number]> = {
   schema_not_found: [{ reason: 'schema_not_found', schemaId: 's' }, 404],
   name_taken: [{ reason: 'name_taken', path: 'name', name: 'n' }, 409],
   task_state_conflict: [
-    { reason: 'task_state_conflict', datahub: 'd', state: 'creating', change: 'pause' },
+    { reason: 'task_state_conflict', datahub: 'd', status: 0, change: 'pause' },
     409,
   ],
   schema_in_use: [{ reason: 'schema_in_use', schemaId: 's', datahubs: ['d'] }, 409],
@@ -115,6 +115,13 @@ describe('the problem table', () => {
       ...range,
       requestId: 'r',
     })
+  })
+
+  it('names the state of a task by the word that a GET of it shows', ({ expect }) => {
+    const rejection = { reason: 'task_not_running', datahub: 'd', status: 6 } as const
+    expect(problemOf(rejection).detail).toBe('The task of d is not running: paused.')
+    const refused = { ...rejection, reason: 'task_state_conflict', change: 'pause' } as const
+    expect(problemOf(refused).detail).toBe('The task of d is paused; pause is not possible then.')
   })
 
   it('says whether a repeat can double what was not confirmed', ({ expect }) => {

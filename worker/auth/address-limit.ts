@@ -11,9 +11,10 @@ import type { Rejection } from '../rejection.ts'
 import { traceIdOf } from '../tencent/api.ts'
 import { errorOfRejection } from '../tencent/error.ts'
 import { errorResponse } from '../tencent/response.ts'
+import { relay } from './guards.ts'
 
 export const addressLimit: MiddlewareHandler<AppEnv> = async (c, next) => {
-  if (!isPublic(c.req.path) || (await mayCall(c))) return next()
+  if ((await isFree(c)) || (await mayCall(c))) return next()
   const rejection: Rejection = { reason: 'address_rate_limited' }
   const requestId = c.get('requestId')
   const { response, entry } = problemResponse(rejection, {
@@ -27,9 +28,10 @@ export const addressLimit: MiddlewareHandler<AppEnv> = async (c, next) => {
   return errorResponse(errorOfRejection(rejection), { requestId, traceId })
 }
 
-/** Health checks and the relay call from few addresses and must get through a flood from those. */
-function isPublic(path: string): boolean {
-  return path !== '/livez' && !path.startsWith('/internal/')
+/** Health checks and the relay call from few addresses and must get through a flood from those. Who has no relay token is no relay. */
+async function isFree(c: AppContext): Promise<boolean> {
+  const { path } = c.req
+  return path === '/livez' || (path.startsWith('/internal/') && !(await relay(c)))
 }
 
 async function mayCall(c: AppContext): Promise<boolean> {

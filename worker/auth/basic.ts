@@ -6,6 +6,7 @@ export interface BasicCredentials {
   secretKey: string
 }
 
+/** undefined: no header, or not in the form of RFC 7617. */
 export function parseBasic(header: string | undefined): BasicCredentials | undefined {
   const token = /^Basic +([A-Za-z0-9+/]{1,1024}={0,2})$/i.exec(header ?? '')?.[1]
   if (token === undefined) return undefined

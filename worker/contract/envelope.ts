@@ -62,6 +62,7 @@ export type DecodedEnvelope =
   | { status: 'unknown_version' }
   | { status: 'undecodable'; problem: string }
 
+/** The text of its queue message. */
 export function encodeEnvelope(envelope: Envelope): string {
   return JSON.stringify(envelope)
 }
@@ -84,10 +85,12 @@ const readable = /* @__PURE__ */ reader(Envelope)
 
 const Versioned = z.object({ v: z.int().check(z.minimum(2)) })
 
+/** Reports in it, also where they are only claimed. */
 export function recordCount(envelope: Envelope): number {
   return 'records' in envelope ? envelope.records.length : envelope.claim.count
 }
 
+/** The same records always have the same name. `sha256Hex` is of their bytes. */
 export function claimObjectName(id: EnvelopeId, sha256Hex: string): string {
   return `${id}-${sha256Hex}`
 }

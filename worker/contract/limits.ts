@@ -55,12 +55,9 @@ export const RECEIPT_QUEUED_MS = MAX_SEND_AGE_MS + 6 * HOUR_MS
 
 /**
  * A status row lives this long from when it was written: longer than MAX_SEND_AGE_MS after the last repeat of a keyed POST, which may
- * come IDEMPOTENCY_MS after the first. docs/decisions/0014-status-rows-ten-days.md
+ * come a day after the first. docs/decisions/0014-status-rows-ten-days.md
  */
 export const STATUS_ROW_MS = 10 * DAY_MS
-
-/** A repeat under the same idempotency key within this time is never a second record. */
-export const IDEMPOTENCY_MS = DAY_MS
 
 /** Retention of the ledger topic. */
 export const LEDGER_RETENTION_MS = 14 * DAY_MS

@@ -16,6 +16,7 @@ export interface MessageIdFields {
   sent: number
 }
 
+/** The id of a report that is in Kafka. */
 export function formatMessageId(m: MessageIdFields): string {
   return `${m.datahub}:${m.topic}:${m.partition}:${m.offset}:${m.received}:${m.sent}`
 }

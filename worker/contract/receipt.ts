@@ -29,6 +29,7 @@ const RECEIPT_BYTES = 32
 const SIGNED_BYTES = 26
 const MAX_ACCEPTED = 2 ** 44
 
+/** `secret`: as the setting has it. */
 export async function importReceiptKey(secret: string): Promise<ReceiptKey> {
   return crypto.subtle.importKey(
     'raw',

@@ -36,6 +36,12 @@ const CLOSE_TRY_AGAIN = 1011
 const REGISTRY_LIMIT_MS = 5_000
 const WATCH_AGAIN_MS = 10_000
 
+/**
+ * A new list ends the look that a relay is taking. So lists keep this distance: else somebody who changes one task again and again would
+ * keep the relays from ever finding out about the others' topics.
+ */
+const WATCH_APART_MS = 250
+
 export class RelayLink extends DurableObject<Env> {
   readonly #questions = new Questions<WebSocket>({
     links: () => this.#relays(),
@@ -52,6 +58,9 @@ export class RelayLink extends DurableObject<Env> {
     },
     firstId: randomId(),
   })
+  /** A list that is to be told soon, and when the last one was told, Unix ms. */
+  #nextWatch: Promise<void> | undefined
+  #watchedAt = 0
   /** The last of the calls to the registry, which come one after another. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -72,8 +81,18 @@ export class RelayLink extends DurableObject<Env> {
     return this.#questions.ask(query, ms)
   }
 
-  /** Tells all relays which topics to look at. What fails now is done later, by the alarm. */
+  /** Tells all relays which topics to look at, all who ask meanwhile with one list. What fails now is done later, by the alarm. */
   watchTargets(): Promise<void> {
+    const ms = this.#watchedAt + WATCH_APART_MS - Date.now()
+    if (ms <= 0) return this.#watchAll()
+    this.#nextWatch ??= scheduler.wait(Math.min(ms, WATCH_APART_MS)).then(() => this.#watchAll())
+    return this.#nextWatch
+  }
+
+  #watchAll(): Promise<void> {
+    // Whoever asks from here on may know of a change that this list has not.
+    this.#nextWatch = undefined
+    this.#watchedAt = Date.now()
     return this.#watch(() => this.#relays())
   }
 

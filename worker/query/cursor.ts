@@ -1,9 +1,7 @@
-/**
- * Where a list of messages goes on, as opaque text: base64url of `[1, topic, [[partition, offset], …]]`. Bound to its topic; not signed,
- * because it permits nothing: what is seen is decided anew each time.
- */
+/** Where a list of messages goes on: `[1, topic, [[partition, offset], …]]`, bound to its topic. */
 import * as z from 'zod/mini'
 import { PartitionOffset, type TopicName } from '#contract'
+import { formatCursorText, parseCursorText } from '../cursor-text.ts'
 
 const { partition, offset } = PartitionOffset.shape
 const Cursor = z.tuple([
@@ -12,10 +10,9 @@ const Cursor = z.tuple([
   z.array(z.tuple([partition, offset])).check(z.minLength(1)),
 ])
 
+/** `next`: where each partition goes on that has more. */
 export function formatCursor(topic: TopicName, next: readonly PartitionOffset[]): string {
-  const json = JSON.stringify([1, topic, next.map((n) => [n.partition, n.offset])])
-  // All of it is ASCII.
-  return btoa(json).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
+  return formatCursorText([1, topic, next.map((n) => [n.partition, n.offset])])
 }
 
 /** undefined: not a cursor, or of another topic or partition. */
@@ -24,13 +21,7 @@ export function parseCursor(
   topic: string,
   only: number | undefined,
 ): PartitionOffset[] | undefined {
-  let json: unknown
-  try {
-    json = JSON.parse(atob(text.replaceAll('-', '+').replaceAll('_', '/')))
-  } catch {
-    return undefined
-  }
-  const cursor = Cursor.safeParse(json)
+  const cursor = Cursor.safeParse(parseCursorText(text))
   if (!cursor.success || cursor.data[1] !== topic) return undefined
   const next = cursor.data[2].map(([partition, offset]) => ({ partition, offset }))
   return only === undefined || (next.length === 1 && next[0]?.partition === only) ? next : undefined

@@ -4,8 +4,8 @@
  */
 import * as z from 'zod/mini'
 import type { PartitionOffset } from '#contract'
-import { rejectionOf } from '../parse.ts'
-import type { Rejection } from '../rejection.ts'
+import { rejected, type Rejected } from '../rejection.ts'
+import { parseSearch, whole } from '../search-params.ts'
 import { parseCursor } from './cursor.ts'
 
 export const DEFAULT_LIMIT = 20
@@ -24,19 +24,9 @@ export type MessageQuery =
       next?: PartitionOffset[] | undefined
     }
 
-export type ParsedMessageQuery =
-  | { status: 'ok'; query: MessageQuery }
-  | { status: 'rejected'; rejection: Rejection }
+export type ParsedMessageQuery = { status: 'ok'; query: MessageQuery } | Rejected
 
 const MAX_OFFSET = 2n ** 63n - 1n
-
-function whole(min: number, max: number): z.ZodMiniType<number> {
-  const problem = `a whole number from ${min} to ${max} is expected`
-  return z.pipe(
-    z.pipe(z.string().check(z.regex(/^\d{1,10}$/, problem)), z.transform(Number)),
-    z.number().check(z.minimum(min, problem), z.maximum(max, problem)),
-  )
-}
 
 const Rfc3339 = z.iso.datetime({ offset: true })
 
@@ -72,24 +62,20 @@ const Parameters = z.strictObject({
   cursor: z.optional(z.string()),
 })
 
+/** Which of the ways to ask it is, or the first thing wrong. */
 export function parseMessageQuery(search: URLSearchParams): ParsedMessageQuery {
-  const entries = [...search]
-  const repeated = entries.find(([name], i) => entries.findIndex(([n]) => n === name) < i)
-  if (repeated) return invalid(repeated[0], 'it is there twice.')
-  const parsed = Parameters.safeParse(Object.fromEntries(entries), { reportInput: true })
-  if (!parsed.success) return { status: 'rejected', rejection: rejectionOf(parsed.error) }
+  const parsed = parseSearch(search, Parameters)
+  if (parsed.status === 'rejected') return parsed
 
-  const { messageId, topic, partition, offset, from, limit, cursor } = parsed.data
+  const { messageId, topic, partition, offset, from, limit, cursor } = parsed.value
   if (messageId !== undefined) {
-    return entries.length === 1
+    return search.size === 1
       ? { status: 'ok', query: { kind: 'id', messageId } }
       : invalid('messageId', 'it says all; no other parameter goes with it.')
   }
   if (topic === undefined) return missing('topic')
   const next = cursor === undefined ? undefined : parseCursor(cursor, topic, partition)
-  if (cursor !== undefined && !next) {
-    return { status: 'rejected', rejection: { reason: 'invalid_cursor' } }
-  }
+  if (cursor !== undefined && !next) return rejected({ reason: 'invalid_cursor' })
   if (from !== undefined) {
     if (offset !== undefined) return invalid('from', 'either offset or from, not both.')
     const kind = 'by_time'
@@ -109,9 +95,9 @@ export function parseMessageQuery(search: URLSearchParams): ParsedMessageQuery {
 }
 
 function missing(path: string): ParsedMessageQuery {
-  return { status: 'rejected', rejection: { reason: 'missing', path } }
+  return rejected({ reason: 'missing', path })
 }
 
 function invalid(path: string, problem: string): ParsedMessageQuery {
-  return { status: 'rejected', rejection: { reason: 'invalid_value', path, problem } }
+  return rejected({ reason: 'invalid_value', path, problem })
 }

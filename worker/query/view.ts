@@ -13,7 +13,7 @@ import {
 } from '#contract'
 import type { RelayLinkClient } from '../link/link.ts'
 import type { Credential, Directory } from '../registry/directory.ts'
-import type { Rejection } from '../rejection.ts'
+import { rejected, type Rejected, type Rejection } from '../rejection.ts'
 
 /** The admin sees all topics but internal ones. */
 export type Reader = Credential | 'admin'
@@ -23,9 +23,7 @@ export interface ViewDeps {
   relayLink: Pick<RelayLinkClient, 'ask'>
 }
 
-export interface Refusal {
-  status: 'rejected'
-  rejection: Rejection
+export interface Refusal extends Rejected {
   /** What the relay said, for the log alone: it may name hosts. */
   cause?: string
 }
@@ -89,9 +87,10 @@ function isAnswer<S extends AnswerStatus>(answer: LinkAnswer, status: S): answer
 function refusalOf(query: LinkQuery, answer: LinkAnswer): Refusal {
   if (answer.status === 'absent') return rejected(absence(query, answer))
   if (answer.status !== 'failed') {
-    return rejected({ reason: 'internal' }, `a relay answered ${query.op} with ${answer.status}`)
+    const cause = `a relay answered ${query.op} with ${answer.status}`
+    return { ...rejected({ reason: 'internal' }), cause }
   }
-  const { reason, problem } = answer
+  const { reason, problem: cause } = answer
   const topic = 'topic' in query ? query.topic : ''
   switch (reason) {
     case 'topic_not_found':
@@ -101,12 +100,12 @@ function refusalOf(query: LinkQuery, answer: LinkAnswer): Refusal {
       return rejected({ reason, topic, partition })
     }
     case 'not_authorized':
-      return rejected({ reason: 'topic_not_readable', topic }, problem)
+      return { ...rejected({ reason: 'topic_not_readable', topic }), cause }
     case 'kafka_unavailable':
-      return rejected({ reason }, problem)
+      return { ...rejected({ reason }), cause }
     case 'timed_out':
     case 'busy':
-      return rejected({ reason: REASONS[reason] }, problem)
+      return { ...rejected({ reason: REASONS[reason] }), cause }
   }
 }
 
@@ -132,8 +131,4 @@ function absence(
       : ''
   const problem = `There is no message at ${at}: ${WHY[why]}${size}. The partition goes from offset ${start} to before ${end}.`
   return { reason: 'message_not_found', why, problem, range: { start, end } }
-}
-
-export function rejected(rejection: Rejection, cause?: string): Refusal {
-  return { status: 'rejected', rejection, ...(cause !== undefined && { cause }) }
 }

@@ -7,7 +7,7 @@ import { describeError, type Log } from '../log.ts'
 import { withinMs } from '../time-limit.ts'
 import { UnavailableError } from '../unavailable.ts'
 
-export const FRESH_MS = 5_000
+const FRESH_MS = 5_000
 export const MAX_AGE_MS = 15_000
 
 /** Of the registry: an object that is slow for longer counts as away. */

@@ -4,7 +4,7 @@
  * at that moment, makes each change whole or not at all, one after another, and notes it in the audit log. A wish for what is so already is
  * done, and changes nothing: no revision, no entry.
  */
-import type { Rejection } from '../rejection.ts'
+import type { Rejected } from '../rejection.ts'
 import type { Schema } from '../schema/form.ts'
 import type { Credential, Scope, Task } from './directory.ts'
 import type {
@@ -21,7 +21,7 @@ import type {
 /** Who asks: the admin, or a credential with the scope `manage`. */
 export type Manager = Credential | 'admin'
 
-export type Done<T> = { status: 'done'; value: T } | { status: 'rejected'; rejection: Rejection }
+export type Done<T> = { status: 'done'; value: T } | Rejected
 
 /** What every managed thing carries. */
 interface Managed {

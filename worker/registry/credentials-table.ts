@@ -3,11 +3,11 @@
  * in the audit log, without anything secret; the caller runs it in one transaction. A manager may do nothing that gives more than it has
  * itself. Sees no plain secret.
  */
-import type { Rejection } from '../rejection.ts'
+import { rejected, type Rejection } from '../rejection.ts'
 import type { AuditTable } from './audit-table.ts'
 import type { Done, ManagedCredential } from './control-plane.ts'
 import type { Credential, Scope } from './directory.ts'
-import { done, refused } from './done.ts'
+import { done } from './done.ts'
 import type { CredentialChanges } from './forms.ts'
 import { ADMIN_RIGHTS, covers, type Rights } from './rights.ts'
 
@@ -92,14 +92,14 @@ export class CredentialsTable {
     const own = this.get(by)
     if (!own || own.disabled || isOver(own.expires, now)) return undefined
     return own.scopes.includes('manage')
-      ? { by, scopes: own.scopes, datahubs: own.datahubs }
+      ? { by, scopes: own.scopes, datahubs: own.datahubs, expires: own.expires }
       : undefined
   }
 
   find(rights: Rights, secretId: string, now: number): Done<ManagedCredential> {
     const stored = this.get(secretId)
     if (!stored || !covers(rights, stored)) {
-      return refused({ reason: 'credential_not_found', secretId })
+      return rejected({ reason: 'credential_not_found', secretId })
     }
     return done(managedOf(stored, now))
   }
@@ -113,12 +113,12 @@ export class CredentialsTable {
 
   create(rights: Rights, drawn: DrawnCredential, now: number): Done<ManagedCredential> {
     const { secretId, name, sealedKey, sealedToken, scopes, datahubs, expires } = drawn
-    const wrong = wrongWith(rights, { scopes, datahubs, expires }, now)
-    if (wrong) return refused(wrong)
-    if (sealedToken !== undefined && expires === undefined) return refused(NEEDS_AN_END)
+    const wrong = wrongWith(rights, { scopes, datahubs, expires }, expires, now)
+    if (wrong) return rejected(wrong)
+    if (sealedToken !== undefined && expires === undefined) return rejected(NEEDS_AN_END)
     const { n } = this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM credentials').one()
     if (n >= MAX_CREDENTIALS) {
-      return refused({ reason: 'quota_exceeded', what: 'credentials', limit: MAX_CREDENTIALS })
+      return rejected({ reason: 'quota_exceeded', what: 'credentials', limit: MAX_CREDENTIALS })
     }
     const stored: StoredCredential = {
       ...{ secretId, name, scopes, datahubs, disabled: false },
@@ -142,16 +142,15 @@ export class CredentialsTable {
     now: number,
   ): Done<ManagedCredential> {
     const stored = this.#forChange(rights, secretId, ifRevision)
-    if ('reason' in stored) return refused(stored)
+    if ('reason' in stored) return rejected(stored)
     const fields = fieldsChanged(stored, changes)
     if (Object.keys(fields).length === 0) return done(managedOf(stored, now))
     const { expires = stored.expires ?? null, ...plain } = fields
-    if (expires === null && stored.sealedToken !== undefined) return refused(NEEDS_AN_END)
+    if (expires === null && stored.sealedToken !== undefined) return rejected(NEEDS_AN_END)
     const { expires: _before, ...rest } = stored
     const after = { ...rest, ...plain, ...(expires !== null && { expires }) }
-    const { scopes, datahubs } = after
-    const wrong = wrongWith(rights, { scopes, datahubs, expires: fields.expires ?? undefined }, now)
-    if (wrong) return refused(wrong)
+    const wrong = wrongWith(rights, after, fields.expires ?? undefined, now)
+    if (wrong) return rejected(wrong)
     return this.#change(rights, after, 'credential.modify', fields, now)
   }
 
@@ -164,7 +163,7 @@ export class CredentialsTable {
     now: number,
   ): Done<ManagedCredential> {
     const stored = this.#forChange(rights, secretId, ifRevision)
-    if ('reason' in stored) return refused(stored)
+    if ('reason' in stored) return rejected(stored)
     const [newest] = stored.sealedKeys
     const kept = newest && keepMs > 0 ? [{ sealed: newest.sealed, expires: now + keepMs }] : []
     const after = { ...stored, sealedKeys: [{ sealed: sealedKey }, ...kept] }
@@ -180,7 +179,7 @@ export class CredentialsTable {
     now: number,
   ): Done<ManagedCredential> {
     const stored = this.#forChange(rights, secretId, ifRevision)
-    if ('reason' in stored) return refused(stored)
+    if ('reason' in stored) return rejected(stored)
     this.#sql.exec('DELETE FROM credentials WHERE secret_id = ?', secretId)
     const { name } = stored
     this.#audit.add({
@@ -286,16 +285,18 @@ function fieldsChanged(stored: StoredCredential, changes: CredentialChanges): Ch
   return Object.fromEntries(differs)
 }
 
+/** `newEnd`: where it is changed. One that is over already may be changed otherwise. */
 function wrongWith(
   rights: Rights,
-  wanted: Pick<Credential, 'scopes' | 'datahubs'> & { expires: number | undefined },
+  wanted: Parameters<typeof covers>[1],
+  newEnd: number | undefined,
   now: number,
 ): Rejection | undefined {
   if (!covers(rights, wanted)) {
-    const problem = 'A credential may give no scope and no datahub that it has not itself.'
+    const problem = 'A credential may give no scope, no datahub and no time that it has not itself.'
     return { reason: 'forbidden', problem }
   }
-  if (isOver(wanted.expires, now)) {
+  if (isOver(newEnd, now)) {
     return { reason: 'invalid_value', path: 'expires', problem: 'it has to be in the future.' }
   }
   return undefined

@@ -2,11 +2,13 @@
 
 export type Purpose = 'secret-id mac v1' | 'secret-key encryption v1'
 
+/** HMAC-SHA-256, for making MACs. */
 export async function deriveMacKey(masterKey: string, purpose: Purpose): Promise<CryptoKey> {
   const algorithm = { name: 'HMAC', hash: 'SHA-256', length: 256 }
   return derive(masterKey, purpose, algorithm, ['sign'])
 }
 
+/** AES-GCM with 256 bits. */
 export async function deriveEncryptionKey(masterKey: string, purpose: Purpose): Promise<CryptoKey> {
   return derive(masterKey, purpose, { name: 'AES-GCM', length: 256 }, ['encrypt', 'decrypt'])
 }

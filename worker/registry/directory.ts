@@ -24,6 +24,21 @@ export interface Credential {
  */
 export type TaskStatus = -1 | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
 
+/** A word for each status, as REST has it. */
+export const STATES: Readonly<Record<TaskStatus, string>> = {
+  [-1]: 'failed',
+  0: 'creating',
+  1: 'running',
+  2: 'deleting',
+  3: 'deleted',
+  4: 'delete_failed',
+  5: 'pausing',
+  6: 'paused',
+  7: 'pause_failed',
+  8: 'resuming',
+  9: 'resume_failed',
+}
+
 export interface Task {
   datahub: DatahubId
   taskId: string
@@ -50,6 +65,7 @@ export interface Directory {
   topicsOf(datahubs: Credential['datahubs']): Promise<ReadonlySet<TopicName>>
 }
 
+/** A scope is for all of the credential's datahubs alike. */
 export function mayUse(credential: Credential, scope: Scope, datahub: DatahubId): boolean {
   return (
     credential.scopes.includes(scope) &&

@@ -1,13 +1,6 @@
-/** The two ends of a change in the control plane. */
-import type { Rejection } from '../rejection.ts'
+/** What a change in the control plane answers when it was made; when not, it is `rejected`. */
 import type { Done } from './control-plane.ts'
 
 export function done<T>(value: T): Done<T> {
   return { status: 'done', value }
-}
-
-export type Refused = Extract<Done<never>, { status: 'rejected' }>
-
-export function refused(rejection: Rejection): Refused {
-  return { status: 'rejected', rejection }
 }

@@ -22,7 +22,9 @@ const Name = z
       'it starts with a letter and has at most 64 letters, digits, "-", "." and "_"',
     ),
   )
-const Description = z.string().check(z.maxLength(512))
+/** What the registry gives back as it was given: half a surrogate pair, which JSON can escape, would come back as something else. */
+const wellFormed = z.refine<string>((text) => text.isWellFormed(), 'the text has a lone surrogate')
+const Description = z.string().check(z.maxLength(512), wellFormed)
 const QpsLimit = z.int().check(z.minimum(1), z.maximum(MAX_QPS_LIMIT))
 const Topic = TopicName.check(
   z.refine((t) => !isReservedTopic(t), 'topics edgehub-* and __* are reserved'),
@@ -61,7 +63,7 @@ export const TaskChanges = z.strictObject({
 })
 export type TaskChanges = z.infer<typeof TaskChanges>
 
-const CredentialName = z.string().check(z.maxLength(64))
+const CredentialName = z.string().check(z.maxLength(64), wellFormed)
 const Scopes = z.array(z.enum(SCOPES)).check(z.minLength(1))
 const Datahubs = z.union([
   z.literal('all'),

@@ -17,6 +17,7 @@ export function randomText(alphabet: string, length: number, randomBytes: Random
   return text
 }
 
+/** Cryptographically strong. */
 export function platformRandomBytes(length: number): Uint8Array<ArrayBuffer> {
   return crypto.getRandomValues(new Uint8Array(length))
 }

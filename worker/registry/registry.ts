@@ -6,6 +6,7 @@
  */
 import { DurableObject } from 'cloudflare:workers'
 import type { TargetState } from '#contract'
+import { rejected, type Rejected } from '../rejection.ts'
 import { AuditTable, type StoredAuditEntry } from './audit-table.ts'
 import type {
   AuditQuery,
@@ -22,7 +23,7 @@ import {
   type StoredCredential,
 } from './credentials-table.ts'
 import type { Task } from './directory.ts'
-import { done, refused, type Refused } from './done.ts'
+import { done } from './done.ts'
 import type { CredentialChanges, NewSchema, SchemaChanges, TaskChanges } from './forms.ts'
 import type { Rights } from './rights.ts'
 import { SchemasTable } from './schemas-table.ts'
@@ -166,11 +167,11 @@ export class Registry extends DurableObject<Env> {
     return this.#asAdmin(by, () => this.#audit.list(query))
   }
 
-  #as<T>(by: string, run: (rights: Rights, now: number) => T): T | Refused {
+  #as<T>(by: string, run: (rights: Rights, now: number) => T): T | Rejected {
     return this.ctx.storage.transactionSync(() => {
       const now = Date.now()
       const rights = this.#credentials.rightsOf(by, now)
-      return rights ? run(rights, now) : refused({ reason: 'forbidden', problem: NOT_A_MANAGER })
+      return rights ? run(rights, now) : rejected({ reason: 'forbidden', problem: NOT_A_MANAGER })
     })
   }
 
@@ -185,7 +186,7 @@ export class Registry extends DurableObject<Env> {
     return this.#as(by, (rights, now) =>
       rights.scopes === 'all'
         ? done(run(rights, now))
-        : refused({ reason: 'forbidden', problem: 'This is for the admin alone.' }),
+        : rejected({ reason: 'forbidden', problem: 'This is for the admin alone.' }),
     )
   }
 }

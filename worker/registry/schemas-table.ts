@@ -3,11 +3,11 @@
  * to, and not deleted at all. Each change is noted in the audit log; the caller runs it in one transaction. Whether fields make sense was
  * looked at before.
  */
-import type { Rejection } from '../rejection.ts'
+import { rejected, type Rejection } from '../rejection.ts'
 import type { SchemaField } from '../schema/form.ts'
 import type { AuditTable } from './audit-table.ts'
 import type { Done, ManagedSchema } from './control-plane.ts'
-import { done, refused } from './done.ts'
+import { done } from './done.ts'
 import type { NewSchema, SchemaChanges } from './forms.ts'
 import { reaches, type Rights } from './rights.ts'
 
@@ -33,7 +33,7 @@ export class SchemasTable {
     const stored = this.#get(schemaId)
     return stored
       ? done(this.#managed(rights, stored))
-      : refused({ reason: 'schema_not_found', schemaId })
+      : rejected({ reason: 'schema_not_found', schemaId })
   }
 
   /** Oldest first. */
@@ -50,9 +50,9 @@ export class SchemasTable {
   ): Done<ManagedSchema> | 'id_taken' {
     const { n } = this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM schemas').one()
     if (n >= MAX_SCHEMAS) {
-      return refused({ reason: 'quota_exceeded', what: 'schemas', limit: MAX_SCHEMAS })
+      return rejected({ reason: 'quota_exceeded', what: 'schemas', limit: MAX_SCHEMAS })
     }
-    if (this.#isTaken(name, schemaId)) return refused({ reason: 'name_taken', path: 'name', name })
+    if (this.#isTaken(name, schemaId)) return rejected({ reason: 'name_taken', path: 'name', name })
     if (this.#get(schemaId)) return 'id_taken'
     const stored = { schemaId, name, fields, revision: 1, created: now, changed: now }
     this.#write(stored)
@@ -71,7 +71,7 @@ export class SchemasTable {
     now: number,
   ): Done<ManagedSchema> {
     const stored = this.#forChange(rights, schemaId, ifRevision)
-    if ('reason' in stored) return refused(stored)
+    if ('reason' in stored) return rejected(stored)
     const isOther = JSON.stringify(fields) !== JSON.stringify(stored.fields)
     const detail = {
       ...(name !== undefined && name !== stored.name && { name }),
@@ -79,7 +79,7 @@ export class SchemasTable {
     }
     if (Object.keys(detail).length === 0) return done(this.#managed(rights, stored))
     if (detail.name !== undefined && this.#isTaken(detail.name, schemaId)) {
-      return refused({ reason: 'name_taken', path: 'name', name: detail.name })
+      return rejected({ reason: 'name_taken', path: 'name', name: detail.name })
     }
     const after = { ...stored, ...detail, revision: stored.revision + 1, changed: now }
     this.#write(after)
@@ -98,9 +98,9 @@ export class SchemasTable {
     now: number,
   ): Done<ManagedSchema> {
     const stored = this.#forChange(rights, schemaId, ifRevision)
-    if ('reason' in stored) return refused(stored)
+    if ('reason' in stored) return rejected(stored)
     const datahubs = this.#boundTo(schemaId)
-    if (datahubs.length > 0) return refused({ reason: 'schema_in_use', schemaId, datahubs })
+    if (datahubs.length > 0) return rejected({ reason: 'schema_in_use', schemaId, datahubs })
     this.#sql.exec('DELETE FROM schemas WHERE schema_id = ?', schemaId)
     this.#audit.add({
       ...{ at: now, by: rights.by, action: 'schema.delete', target: schemaId },

@@ -3,6 +3,7 @@
  * nobody a Durable Object request. Minted and checked here only.
  */
 import { equalBytes } from '../auth/equal.ts'
+import { toHex } from '../hex.ts'
 import { MIXED_ALPHABET, randomText, type RandomBytes } from './random-text.ts'
 
 const RANDOM_LENGTH = 20
@@ -13,6 +14,7 @@ export async function mintSecretId(key: CryptoKey, randomBytes: RandomBytes): Pr
   return head + (await macOf(head, key))
 }
 
+/** Whether it was minted under this key; whether the credential still exists is for the registry to say. */
 export async function isGenuineSecretId(secretId: string, key: CryptoKey): Promise<boolean> {
   if (!/^AKID[A-Za-z0-9]{20}[0-9a-f]{12}$/.test(secretId)) return false
   const head = secretId.slice(0, -MAC_LENGTH)
@@ -23,6 +25,5 @@ export async function isGenuineSecretId(secretId: string, key: CryptoKey): Promi
 
 async function macOf(head: string, key: CryptoKey): Promise<string> {
   const mac = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(head))
-  const bytes = new Uint8Array(mac, 0, MAC_LENGTH / 2)
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return toHex(new Uint8Array(mac, 0, MAC_LENGTH / 2))
 }

@@ -15,6 +15,8 @@ const TABLES = `
     target_type TEXT NOT NULL, next_topic TEXT, create_topic TEXT, revision INTEGER NOT NULL, created INTEGER NOT NULL, changed INTEGER NOT NULL
   ) WITHOUT ROWID;
   CREATE UNIQUE INDEX task_names ON tasks (name) WHERE status NOT IN (2, 3);
+  CREATE INDEX task_deletions ON tasks (status_since) WHERE status = 2;
+  CREATE INDEX task_schemas ON tasks (schema_id) WHERE schema_id IS NOT NULL;
   CREATE TABLE IF NOT EXISTS targets (
     topic TEXT PRIMARY KEY, problem TEXT, partitions INTEGER, max_message_bytes INTEGER
   ) WITHOUT ROWID;

@@ -45,35 +45,7 @@ export function afterChange(
   }
 }
 
-/** Tencent's word for a state, as its error texts have it. */
-export function stateWord(
-  status: TaskStatus,
-): 'running' | 'failed' | 'creating' | 'deleting' | 'suspended' {
-  switch (status) {
-    case 1:
-    case 8:
-      return 'running'
-    case -1:
-      return 'failed'
-    case 0:
-      return 'creating'
-    case 2:
-    case 3:
-    case 4:
-      return 'deleting'
-    case 5:
-    case 6:
-    case 7:
-    case 9:
-      return 'suspended'
-  }
-}
-
-/**
- * The word for a task that takes no reports, or undefined for one that does. One that is resuming does: whoever knows that much knows the
- * newest.
- */
-export function stoppedState(status: TaskStatus): string | undefined {
-  const word = stateWord(status)
-  return word === 'running' ? undefined : word
+/** One that is resuming does: whoever knows that much knows the newest. */
+export function takesReports(status: TaskStatus): boolean {
+  return status === 1 || status === 8
 }

@@ -3,12 +3,12 @@
  * it in the audit log; the caller runs it in one transaction. Makes no id and asks nobody.
  */
 import { MAX_TASKS, type TargetState } from '#contract'
-import type { Rejection } from '../rejection.ts'
+import { rejected, type Rejection } from '../rejection.ts'
 import type { Schema } from '../schema/form.ts'
 import type { AuditTable } from './audit-table.ts'
 import type { Done, ManagedTask, TargetType, TaskRef } from './control-plane.ts'
 import type { Task, TaskStatus } from './directory.ts'
-import { done, refused } from './done.ts'
+import { done } from './done.ts'
 import type { CreateTopic, TaskChanges } from './forms.ts'
 import { reaches, type Rights } from './rights.ts'
 import { fieldsChanged, type ChangeableTask } from './task-changes.ts'
@@ -22,7 +22,7 @@ import {
   type StoredTask,
   type TaskRow,
 } from './task-rows.ts'
-import { afterChange, stateWord, type StateChange } from './task-status.ts'
+import { afterChange, SPREAD_MS, type StateChange } from './task-status.ts'
 
 /** A task as it is made: its ids drawn, nothing known of its topic. */
 export interface DrawnTask {
@@ -49,6 +49,9 @@ const LIVE = 'tasks.status NOT IN (2, 3)'
 
 const BY_RELAY = 'relay'
 
+/** They may name any topic of the cluster, and whoever has the datahub sends to it and reads it: a matter of those who make datahubs. */
+const TARGET = ['topic', 'nextTopic', 'createTopic'] as const
+
 export class TasksTable {
   readonly #sql: SqlStorage
   readonly #audit: AuditTable
@@ -66,33 +69,37 @@ export class TasksTable {
 
   find(rights: Rights, ref: TaskRef, now: number): Done<ManagedTask> {
     const found = this.#reached(rights, ref, now)
-    return found ? done(found.managed) : refused(notFound(ref))
+    return found ? done(found.managed) : rejected(notFound(ref))
   }
 
   /** Oldest first, without deleted ones. */
   list(rights: Rights, now: number): ManagedTask[] {
-    const rows = this.#sql.exec<TaskRow>(`${SELECT_TASKS} ORDER BY tasks.created, tasks.datahub`)
+    // Each condition has its index: those that were ever deleted are many more one day, and must not be gone over.
+    const rows = this.#sql.exec<TaskRow>(
+      `${SELECT_TASKS} WHERE ${LIVE}
+       UNION ALL ${SELECT_TASKS} WHERE tasks.status = 2 AND tasks.status_since > ? ORDER BY created, datahub`,
+      now - SPREAD_MS,
+    )
     const schemas = new Map<string, Schema>()
-    const found = Array.from(rows, (row) => foundOf(row, now, schemas))
-    return found
-      .filter(({ stored, status }) => status !== 3 && reaches(rights, stored.datahub))
-      .map(({ managed }) => managed)
+    return Array.from(rows, (row) => foundOf(row, now, schemas).managed).filter(({ datahub }) =>
+      reaches(rights, datahub),
+    )
   }
 
   /** `id_taken`: draw others. */
   create(rights: Rights, task: DrawnTask, now: number): Done<ManagedTask> | 'id_taken' {
     if (rights.datahubs !== 'all') {
       const problem = 'Only who may manage all datahubs may make one.'
-      return refused({ reason: 'forbidden', problem })
+      return rejected({ reason: 'forbidden', problem })
     }
     const { datahub, taskId, schemaId = null, createTopic = null } = task
     const wrong = this.#wrongWith({ name: task.name, schemaId }, datahub)
-    if (wrong) return refused(wrong)
+    if (wrong) return rejected(wrong)
     const { n } = this.#sql
       .exec<{ n: number }>(`SELECT count(*) AS n FROM tasks WHERE ${LIVE}`)
       .one()
     if (n >= MAX_TASKS) {
-      return refused({ reason: 'quota_exceeded', what: 'tasks', limit: MAX_TASKS })
+      return rejected({ reason: 'quota_exceeded', what: 'tasks', limit: MAX_TASKS })
     }
     const inserted = this.#sql.exec(
       `INSERT OR IGNORE INTO tasks (datahub, task_id, name, instance, topic, status, status_since, description, qps_limit, schema_id,
@@ -126,13 +133,17 @@ export class TasksTable {
     now: number,
   ): Done<ManagedTask> {
     const found = this.#forChange(rights, ref, ifRevision, now)
-    if ('reason' in found) return refused(found)
+    if ('reason' in found) return rejected(found)
     const { stored, status, managed } = found
-    if (status === 2) return refused(conflict(stored, status, 'a change'))
+    if (status === 2) return rejected(conflict(stored, status, 'a change'))
     const fields = fieldsChanged(stored, status, changes)
     if (Object.keys(fields).length === 0) return done(managed)
+    if (rights.datahubs !== 'all' && TARGET.some((field) => field in fields)) {
+      const problem = 'Only who may manage all datahubs may change where one writes to.'
+      return rejected({ reason: 'forbidden', problem })
+    }
     const wrong = this.#wrongWith(fields, stored.datahub)
-    if (wrong) return refused(wrong)
+    if (wrong) return rejected(wrong)
     this.#change(stored, fields, { at: now, by: rights.by, action: 'task.modify', detail: fields })
     return this.find(rights, ref, now)
   }
@@ -145,11 +156,11 @@ export class TasksTable {
     now: number,
   ): Done<ManagedTask> {
     const found = this.#forChange(rights, ref, ifRevision, now)
-    if ('reason' in found) return refused(found)
+    if ('reason' in found) return rejected(found)
     const { stored, status, managed } = found
     const next = afterChange(change, status)
     if (next === 'unchanged') return done(managed)
-    if (next === 'refused') return refused(conflict(stored, status, change))
+    if (next === 'refused') return rejected(conflict(stored, status, change))
     const fields = {
       status: next,
       ...(next === 2 && { schemaId: null, nextTopic: null, createTopic: null }),
@@ -307,5 +318,5 @@ function notFound(ref: TaskRef): Rejection {
 }
 
 function conflict({ datahub }: StoredTask, status: TaskStatus, change: string): Rejection {
-  return { reason: 'task_state_conflict', datahub, state: stateWord(status), change }
+  return { reason: 'task_state_conflict', datahub, status, change }
 }

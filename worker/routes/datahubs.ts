@@ -4,8 +4,9 @@
  */
 import { refuse, type AppContext } from '../context.ts'
 import type { Done, ManagedTask, TaskControl } from '../registry/control-plane.ts'
-import type { TaskStatus } from '../registry/directory.ts'
+import { STATES } from '../registry/directory.ts'
 import { NewTask, TaskChanges } from '../registry/forms.ts'
+import { rejected } from '../rejection.ts'
 import {
   answerDone,
   answerPage,
@@ -82,7 +83,7 @@ async function find(c: AppContext): Promise<Done<ManagedTask>> {
   const ref = refOf(c)
   const found = await tasksOf(c).find(c.get('manager'), ref)
   return found.status === 'done' && found.value.status === 3
-    ? { status: 'rejected', rejection: { reason: 'datahub_not_found', ...ref } }
+    ? rejected({ reason: 'datahub_not_found', ...ref })
     : found
 }
 
@@ -92,21 +93,6 @@ function tasksOf(c: AppContext): TaskControl {
 
 function refOf(c: AppContext): { datahub: string } {
   return { datahub: c.req.param('datahub') ?? '' }
-}
-
-/** A word for each of Tencent's numbers. */
-const STATES: Record<TaskStatus, string> = {
-  [-1]: 'failed',
-  0: 'creating',
-  1: 'running',
-  2: 'deleting',
-  3: 'deleted',
-  4: 'delete_failed',
-  5: 'pausing',
-  6: 'paused',
-  7: 'pause_failed',
-  8: 'resuming',
-  9: 'resume_failed',
 }
 
 /** With what a relay found of its topic, once it has looked. */

@@ -9,6 +9,7 @@ import { etagOf, isNotModified, parseIfMatch } from '../etag.ts'
 import { nextLink, pageOf, parsePageQuery, type SortKey } from '../page.ts'
 import { JSON_ONLY, parseAs, readJsonAs, type Parsed } from '../parse.ts'
 import type { Done } from '../registry/control-plane.ts'
+import { rejected } from '../rejection.ts'
 
 /** The largest is a credential for 1,000 datahubs: 20 KB. */
 const MAX_CONTROL_BYTES = 65_536
@@ -16,10 +17,12 @@ const MAX_CONTROL_BYTES = 65_536
 /** JSON Merge Patch (RFC 7396); all its members are plain values here, so `application/json` means the same. */
 const MERGE_PATCH = [...JSON_ONLY, 'application/merge-patch+json']
 
+/** The body of a thing to be made. */
 export function readNew<T>(c: AppContext, schema: z.ZodMiniType<T>): Promise<Parsed<T>> {
   return readJsonAs(c.req.raw, MAX_CONTROL_BYTES, schema)
 }
 
+/** The body of a change: what is left out stays. */
 export function readChanges<T>(c: AppContext, schema: z.ZodMiniType<T>): Promise<Parsed<T>> {
   return readJsonAs(c.req.raw, MAX_CONTROL_BYTES, schema, MERGE_PATCH)
 }
@@ -29,10 +32,7 @@ export async function readOptional<T>(c: AppContext, schema: z.ZodMiniType<T>): 
   if (c.req.header('Content-Type') !== undefined) return readNew(c, schema)
   const body = await readBody(c.req.raw, 0)
   if (body) return parseAs({}, schema)
-  return {
-    status: 'rejected',
-    rejection: { reason: 'unsupported_media_type', expected: JSON_ONLY.join() },
-  }
+  return rejected({ reason: 'unsupported_media_type', expected: JSON_ONLY.join() })
 }
 
 interface Revised {
@@ -118,6 +118,7 @@ interface PageRules<T> {
   filters?: readonly string[]
 }
 
+/** `cursor`: where the list goes on; without it this is its end. */
 export function sendPage(
   c: AppContext,
   list: string,

@@ -13,7 +13,8 @@ import {
 import { answer, refuse, type AppContext } from '../context.ts'
 import { formatCursor } from '../query/cursor.ts'
 import { parseMessageQuery, type MessageQuery } from '../query/message-query.ts'
-import { rejected, viewOf, type Found } from '../query/view.ts'
+import { viewOf, type Found } from '../query/view.ts'
+import { rejected } from '../rejection.ts'
 import { viewReceipt } from '../status/receipt-view.ts'
 
 interface Place {

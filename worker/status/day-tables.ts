@@ -11,6 +11,7 @@ export type Day = number
 const DAY_MS = 86_400_000
 const PREFIX = 'outcomes_'
 
+/** `now` is Unix ms. */
 export function dayOf(now: number): Day {
   return Math.floor(now / DAY_MS)
 }
@@ -38,6 +39,7 @@ export interface Rotation {
   next: number | undefined
 }
 
+/** Which tables go and which stay at this moment, and when the next one will have to go. */
 export function rotate(days: readonly Day[], now: number): Rotation {
   const drop = days.filter((day) => dropTime(day) <= now)
   const keep = days.filter((day) => dropTime(day) > now)

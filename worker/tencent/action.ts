@@ -2,7 +2,7 @@
  * What an action is, and what all that have parameters do before they run: the scope, the documented rate, the parameters. In the order
  * in which the real service checks.
  */
-import type * as z from 'zod/mini'
+import * as z from 'zod/mini'
 import type { InstanceId, Outcome, Receipt } from '#contract'
 import type { Acceptance, AcceptInput, AcceptResult } from '../accept.ts'
 import type { Log } from '../log.ts'
@@ -36,6 +36,16 @@ export interface Answered {
   fields: Record<string, unknown>
 }
 
+/** All actions but SendMessage answer in one field of this name. */
+export function result(value: unknown): Answered {
+  return { status: 'answered', fields: { Result: value } }
+}
+
+/** A parameter that is a whole number, both bounds included. */
+export function whole(min: number, max: number, problem = `${min} to ${max} is allowed`) {
+  return z.int(problem).check(z.minimum(min, problem), z.maximum(max, problem))
+}
+
 export type Action = (call: Call, deps: TencentDeps) => Promise<Answered | Refused>
 
 export interface ActionRules<T> {
@@ -45,6 +55,7 @@ export interface ActionRules<T> {
   parameters: z.ZodMiniType<T>
 }
 
+/** `run` gets the parameters as their schema makes them; a refusal of its own is told as any other. */
 export function defineAction<T>(
   { scope, perSecond, parameters }: ActionRules<T>,
   run: (parameters: T, call: Call, deps: TencentDeps) => Promise<Answered | Refusal>,

@@ -47,6 +47,7 @@ export function readHead(request: SignedRequest): CallHead | NoHead {
   return readTc3Head(request, authorization)
 }
 
+/** By how `Authorization` begins; whether it is whole is not looked at. */
 export function isTc3({ headers }: Pick<SignedRequest, 'headers'>): boolean {
   return headers.get('authorization')?.trim().startsWith(TC3_ALGORITHM) ?? false
 }

@@ -108,6 +108,7 @@ async function readRequest(request: Request): Promise<SignedRequest | CallProble
   }
 }
 
+/** `table` is that of the union which the problem is of. */
 export function refuse<P extends { reason: string }>(
   table: (problem: P) => TencentError,
   problem: P,

@@ -4,6 +4,7 @@
  */
 import { MAX_BODY_BYTES } from '#contract'
 import { TROUBLE } from '../query/trouble.ts'
+import type { TaskStatus } from '../registry/directory.ts'
 import type { Rejection } from '../rejection.ts'
 import { TIMESTAMP_TOLERANCE_SECONDS, type SignatureProblem } from './signature.ts'
 
@@ -221,10 +222,11 @@ export function errorOfRejection(rejection: Rejection): TencentError {
         message: `The DataHub access point \`${clip(rejection.datahub)}\` does not exist.`,
       }
     case 'task_not_running':
-      return {
-        code: 'FailedOperation',
-        message: `task status ${rejection.state} [${clip(rejection.datahub)}]`,
-      }
+    case 'task_state_conflict': {
+      const state = STATE_WORDS[rejection.status]
+      const message = `task status ${state} [${clip(rejection.datahub)}]`
+      return { code: 'FailedOperation', message }
+    }
     case 'receipt_not_valid':
       return badValue('Receipt', 'It is not a receipt of this service.')
     case 'envelope_not_found':
@@ -247,11 +249,6 @@ export function errorOfRejection(rejection: Rejection): TencentError {
       return {
         code: 'InvalidParameterValue.RepetitionValue',
         message: `A value specified in \`${clip(rejection.path)}\` is not valid. There is one named ${clip(rejection.name)} already.`,
-      }
-    case 'task_state_conflict':
-      return {
-        code: 'FailedOperation',
-        message: `task status ${rejection.state} [${clip(rejection.datahub)}]`,
       }
     case 'schema_in_use':
       return {
@@ -355,6 +352,21 @@ export function errorOfRejection(rejection: Rejection): TencentError {
     case 'internal':
       return INTERNAL_ERROR
   }
+}
+
+/** The word for a task's status, as Tencent's own error texts have it. */
+const STATE_WORDS: Readonly<Record<TaskStatus, string>> = {
+  [-1]: 'failed',
+  0: 'creating',
+  1: 'running',
+  2: 'deleting',
+  3: 'deleting',
+  4: 'deleting',
+  5: 'suspended',
+  6: 'suspended',
+  7: 'suspended',
+  8: 'running',
+  9: 'suspended',
 }
 
 const INTERNAL_ERROR: TencentError = {

@@ -13,14 +13,15 @@ export function parseObject(body: Uint8Array): { fields: JsonObject } | { reject
   try {
     json = JSON.parse(text)
   } catch (error) {
-    // V8 quotes the text around the fault: good for the client, and the log is not given it.
-    const problem = error instanceof Error ? error.message : 'it does not parse'
+    // V8 quotes the text around the fault: good for the client, and the log is not given it. It may cut through a surrogate pair.
+    const problem = error instanceof Error ? error.message.toWellFormed() : 'it does not parse'
     return { rejection: { reason: 'invalid_json', problem } }
   }
   if (isObject(json)) return { fields: json }
   return { rejection: { reason: 'invalid_type', path: '', expected: 'an object' } }
 }
 
+/** A JSON object, not null and not an array. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -18,12 +18,14 @@ const MAX_PARTS = 16
 /** Gaps are closed, so this bounds no memory, only nonsense. */
 const MAX_INDEX = 9_999
 
+/** An empty body has none. */
 export function parametersOfJson(body: Uint8Array): Parsed<CallParameters> {
   const json = parseObject(body)
   if ('rejection' in json) return { status: 'rejected', rejection: json.rejection }
   return { status: 'ok', value: { fields: json.fields, typed: true } }
 }
 
+/** As in the request line, not decoded. */
 export function parametersOfQuery(rawQuery: string): Parsed<CallParameters> {
   const pairs = parsePairs(rawQuery)
   return pairs.status === 'ok' ? parametersOfPairs(pairs.value) : pairs

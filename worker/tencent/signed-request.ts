@@ -49,6 +49,7 @@ export function uriCandidates({ rawPath }: Pick<SignedRequest, 'rawPath'>): Set<
   return new Set([rawPath, '/'])
 }
 
+/** Each as it is first, then each in lower case. */
 export function withLowerCase(values: readonly string[]): Set<string> {
   return new Set([...values, ...values.map((value) => value.toLowerCase())])
 }

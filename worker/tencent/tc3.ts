@@ -2,6 +2,7 @@
  * Verifies a TC3-HMAC-SHA256 signature over the raw request. It knows no actions, looks no credential up and reads
  * no clock: secrets and time are parameters.
  */
+import { sha256Hex } from '../hex.ts'
 import {
   createKeptKeys,
   importHmacKey,
@@ -135,9 +136,4 @@ async function deriveKey(
     key = await importHmacKey(await crypto.subtle.sign('HMAC', key, utf8(text)), 'SHA-256')
   }
   return key
-}
-
-export async function sha256Hex(bytes: Uint8Array): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

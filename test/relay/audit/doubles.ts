@@ -5,7 +5,7 @@ import type { FetchedRecord, Topic } from '../../../relay/operator/topic.ts'
 import type { History } from '../../history/history.ts'
 
 // When everything in such a history was accepted.
-export const RECEIVED = 1
+const RECEIVED = 1
 export const DATAHUB = 'datahub-abcdefgh'
 
 interface Placed {

@@ -12,8 +12,8 @@ import {
 } from '../../../relay/dead-letters/letter.ts'
 import { listRow, showLetter } from '../../../relay/dead-letters/text.ts'
 import type { LaneMessage } from '../../../relay/kafka/kafkajs.ts'
-import { storedValue } from '../../../relay/kafka/record-batch.ts'
 import { idOf, NOW } from '../../support/items.ts'
+import { storedValue } from '../../support/stored-value.ts'
 
 const ID = idOf(1)
 const ENVELOPE: Envelope = {

@@ -74,7 +74,7 @@ export interface RigOptions {
 }
 
 // Long enough for this machine's worst moments; what a test waits for shortens it.
-export const TIMES: Partial<LinkTimes> = { closeMs: 100 }
+const TIMES: Partial<LinkTimes> = { closeMs: 100 }
 
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
   const server = await startWebSocketServer()

@@ -1,3 +1,6 @@
+// Kafka for one transactional id, in memory: the transaction coordinator with its epochs, partitions with open, committed and aborted
+// records, end markers that come later and take offsets, the last stable offset, the check of sequence numbers, the group's offset. What
+// a relay sees of it is a `LanePort`; the ledger is read by the relay's own reader.
 import { deadLetterTopic, ID_HEADER, ledgerTopic } from '#contract'
 import { AppendError, type Append, type AppendResult } from '../../../relay/kafka/append.ts'
 import { Code } from '../../../relay/kafka/codes.ts'
@@ -10,11 +13,8 @@ import {
 } from '../../../relay/kafka/kafkajs.ts'
 import { Doubt, type LanePort, type TopicPartition } from '../../../relay/kafka/lane.ts'
 import { readPartition } from '../../../relay/kafka/reader.ts'
-// Kafka for one transactional id, in memory: the transaction coordinator with its epochs, partitions with open, committed and aborted
-// records, end markers that come later and take offsets, the last stable offset, the check of sequence numbers, the group's offset. What
-// a relay sees of it is a `LanePort`; the ledger is read by the relay's own reader.
-import { storedValue } from '../../../relay/kafka/record-batch.ts'
 import type { Topology, TopicState } from '../../../relay/kafka/topology.ts'
+import { storedValue } from '../../support/stored-value.ts'
 import { AGAIN, type Life, type Wire } from './calls.ts'
 
 export const INSTANCE = 'ckafka-00000000'

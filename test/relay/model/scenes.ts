@@ -8,7 +8,7 @@ import { rest, type World } from './world.ts'
 const MAX_ROUNDS = 500
 
 // Answers whatever a relay asks, until it makes this call; the call is left open.
-export async function until({ wire, kafka }: World, { life }: Relay, what: string): Promise<Call> {
+async function until({ wire, kafka }: World, { life }: Relay, what: string): Promise<Call> {
   const isIt = (call: Call) => call.life === life && call.what.startsWith(`${life.name}.${what}`)
   for (let round = 0; round < MAX_ROUNDS; round++) {
     await rest()

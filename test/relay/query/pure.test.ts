@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { StoredRecord } from '#contract'
-import type { AbortedTransaction } from '../../../relay/kafka/fetch.ts'
+import type { AbortedTransaction } from '../../../relay/kafka/aborted.ts'
 import type { BatchRecord, StoredBatch } from '../../../relay/kafka/read-batch.ts'
 import { locate, outside } from '../../../relay/query/absence.ts'
 import { contentBytes, frameBytes, wholeRecord } from '../../../relay/query/content.ts'

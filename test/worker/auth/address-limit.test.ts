@@ -27,8 +27,8 @@ describe('the limit of an address', () => {
   it('counts every public address, before anything else is looked at', async ({ expect }) => {
     const routes = createApp(servicesFor).routes
     const paths = new Set(routes.map(({ path }) => path).filter((path) => !path.includes('*')))
-    const open = (path: string): boolean => path === '/livez' || path.startsWith('/internal/')
-    for (const path of [...paths, '/nowhere', '/livez/', '/internal', '/Internal/x']) {
+    const open = (path: string): boolean => path === '/livez'
+    for (const path of [...paths, '/nowhere', '/livez/', '/internal', '/internal/x']) {
       const none = limiter(0)
       const response = await clientWith(none).fetch(path, from('192.0.2.1'))
       expect([path, none.keys.length]).toEqual([path, open(path) ? 0 : 1])
@@ -66,6 +66,10 @@ describe('the limit of an address', () => {
     expect((await client.fetch('/livez', from('192.0.2.1'))).status).toBe(200)
     const answer = await client.post('/internal/lookups', { ids: [] }, RELAY)
     expect(answer.status).not.toBe(429)
+    const forged = { Authorization: 'Bearer another-token-than-the-relays' }
+    const refused = await client.post('/internal/lookups', { ids: [] }, forged)
+    expect(refused.status).toBe(429)
+    expect((await client.fetch('/v1/topics', { headers: RELAY })).status).toBe(429)
   })
 
   it('holds for each address alone, and for callers without one together', async ({ expect }) => {

@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, it, vi } from 'vitest'
-import type { LinkAnswer } from '#contract'
+import type { LinkAnswer, WorkerFrame } from '#contract'
 import { Registry, REGISTRY_NAME } from '../../../worker/registry/registry.ts'
 import { connect, greeted, newLink, newTask } from './rig.ts'
 
@@ -53,6 +53,33 @@ describe('targets', () => {
       expect(await registry.findTask(six.datahub)).toMatchObject(failed)
     })
     expect(await told()).toEqual([created])
+  })
+
+  it('are told in one list, however many changes are made at once, and the last is in it', async ({
+    expect,
+  }) => {
+    const link = newLink()
+    const relay = await greeted(link)
+    await link.watchTargets()
+    await relay.next()
+    const asked = Array.from({ length: 50 }, () => link.watchTargets())
+    const { topic } = await newTask()
+    await Promise.all([...asked, link.watchTargets()])
+    // Whatever was sent before stands before the answer to what is asked now.
+    const lists: WorkerFrame[] = []
+    const question = link.ask(QUERY, LONG_MS)
+    for (;;) {
+      const frame = await relay.next()
+      if (frame.type === 'query') {
+        relay.answer(frame.id, CLUSTER)
+        break
+      }
+      lists.push(frame)
+    }
+    await question
+    expect(lists.length).toBeLessThanOrEqual(2)
+    const last = lists.at(-1)
+    expect(last?.type === 'watch' && last.topics).toContain(topic)
   })
 
   it('that a relay looked at come to the registry', async ({ expect }) => {

@@ -125,20 +125,20 @@ describe('a state', () => {
     }
   })
 
-  it('that does not allow a change refuses it by its word', async ({ expect }) => {
+  it('that does not allow a change refuses it by its status', async ({ expect }) => {
     const registry = await withTask()
     const pause = async () =>
       rejectionOf(await registry.changeTaskState(ADMIN, one, 'pause', undefined))
     const conflict = { reason: 'task_state_conflict', ...one, change: 'pause' }
-    expect(await pause()).toEqual({ ...conflict, state: 'creating' })
+    expect(await pause()).toEqual({ ...conflict, status: 0 })
     await registry.applyTargets([unfit('topic1')])
-    expect(await pause()).toEqual({ ...conflict, state: 'failed' })
+    expect(await pause()).toEqual({ ...conflict, status: -1 })
     valueOf(await registry.changeTaskState(ADMIN, one, 'delete', undefined))
-    expect(await pause()).toEqual({ ...conflict, state: 'deleting' })
+    expect(await pause()).toEqual({ ...conflict, status: 2 })
     const modified = await registry.modifyTask(ADMIN, one, { name: 'x' }, undefined)
     expect(rejectionOf(modified)).toMatchObject({
       ...conflict,
-      state: 'deleting',
+      status: 2,
       change: 'a change',
     })
   })

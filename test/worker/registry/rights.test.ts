@@ -51,6 +51,45 @@ describe('the rights of a credential', () => {
     expect((await logged(registry))[0]).toBe(`AKID1 task.pause ${one.datahub}`)
   })
 
+  it('that has one datahub leave where it writes to as it is', async ({ expect }) => {
+    const registry = await withManager({ scopes: ['manage', 'query'] })
+    for (const changes of [{ topic: 'payments' }, { createTopic: {} }]) {
+      const modified = await registry.modifyTask('AKID1', one, changes, undefined)
+      expect(rejectionOf(modified)).toMatchObject({ reason: 'forbidden' })
+    }
+    const same = { topic: drawnTask(1).topic, description: 'd' }
+    const described = valueOf(await registry.modifyTask('AKID1', one, same, undefined))
+    expect(described).toMatchObject(same)
+    expect(described).not.toHaveProperty('nextTopic')
+
+    valueOf(await registry.modifyTask(ADMIN, one, { topic: 'next' }, undefined))
+    const back = await registry.modifyTask('AKID1', one, { topic: same.topic }, undefined)
+    expect(rejectionOf(back)).toMatchObject({ reason: 'forbidden' })
+  })
+
+  it('that expires outlive it in no way', async ({ expect }) => {
+    const registry = await withManager({ datahubs: 'all', expires: START + 1_000 })
+    valueOf(await registry.createCredential(ADMIN, drawnCredential(2, { scopes: ['manage'] })))
+    const by = 'AKID1'
+    const forbidden = { reason: 'forbidden' }
+    for (const expires of [undefined, START + 1_001]) {
+      const drawn = drawnCredential(3, { scopes: ['manage'], expires })
+      expect(rejectionOf(await registry.createCredential(by, drawn))).toMatchObject(forbidden)
+    }
+    for (const expires of [null, START + 1_001]) {
+      const modified = await registry.modifyCredential(by, by, { expires }, undefined)
+      expect(rejectionOf(modified)).toMatchObject(forbidden)
+    }
+    const rotation = { sealedKey: 'known to AKID1', keepMs: 0 }
+    const rotated = await registry.rotateCredential(by, 'AKID2', rotation, undefined)
+    expect(rejectionOf(rotated)).toMatchObject({ reason: 'credential_not_found' })
+
+    const short = drawnCredential(3, { scopes: ['manage'], expires: START + 1_000 })
+    valueOf(await registry.createCredential(by, short))
+    valueOf(await registry.modifyCredential(by, by, { expires: START + 999 }, undefined))
+    expect(await registry.listCredentials(by)).toMatchObject([{ secretId: by }])
+  })
+
   it('that has all of them make another', async ({ expect }) => {
     const registry = await withManager({ datahubs: 'all' })
     expect(valueOf(await registry.createTask('AKID1', drawnTask(3)))).toMatchObject({ status: 0 })

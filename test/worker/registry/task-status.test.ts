@@ -5,9 +5,8 @@ import type { TaskStatus } from '../../../worker/registry/directory.ts'
 import {
   afterChange,
   SPREAD_MS,
-  stateWord,
   statusAt,
-  stoppedState,
+  takesReports,
   type StateChange,
 } from '../../../worker/registry/task-status.ts'
 
@@ -53,25 +52,6 @@ describe('what time makes of a stored state', () => {
   })
 })
 
-describe('the word for a state', () => {
-  it('says what SendMessage says of it', ({ expect }) => {
-    const words = STATUSES.map((status) => [status, stateWord(status)])
-    expect(Object.fromEntries(words)).toEqual({
-      '-1': 'failed',
-      0: 'creating',
-      1: 'running',
-      2: 'deleting',
-      3: 'deleting',
-      4: 'deleting',
-      5: 'suspended',
-      6: 'suspended',
-      7: 'suspended',
-      8: 'running',
-      9: 'suspended',
-    })
-  })
-
-  it('is none where reports are taken: running and resuming', ({ expect }) => {
-    expect(STATUSES.filter((status) => stoppedState(status) === undefined)).toEqual([1, 8])
-  })
+it('reports are taken of a task that is running or resuming, and of no other', ({ expect }) => {
+  expect(STATUSES.filter(takesReports)).toEqual([1, 8])
 })

@@ -68,6 +68,7 @@ describe('POST /v1/credentials', () => {
     [{ scopes: ['send', 'fly'] }, 'scopes.1'],
     [{ scopes: [] }, 'scopes'],
     [{ datahubs: ['orders'] }, 'datahubs'],
+    [{ name: 'half a pair \ud800' }, 'name'],
     [{ expires: 1 }, 'expires'],
     [{ sessionToken: true }, 'expires'],
     [{ secretKey: 'mine' }, 'secretKey'],

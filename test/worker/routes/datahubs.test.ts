@@ -89,6 +89,7 @@ describe('POST /v1/datahubs', () => {
     ["a topic of Kafka's own", { name: 'a', topic: '__consumer_offsets' }, 'topic'],
     ['another instance', { name: 'a', topic: 't', instance: 'ckafka-aaaaaaaa' }, 'instance'],
     ['no rate at all', { name: 'a', topic: 't', qpsLimit: 0 }, 'qpsLimit'],
+    ['half a surrogate pair', { name: 'a', topic: 't', description: '\udc00' }, 'description'],
     ['an unknown field', { name: 'a', topic: 't', foo: 1 }, 'foo'],
   ] as const)('refuses %s', async ([, body, path], { expect }) => {
     const response = await client.post('/v1/datahubs', body, ADMIN)

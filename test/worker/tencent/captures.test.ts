@@ -1,12 +1,13 @@
 /** Every captured request of the official SDKs, whichever transport and signature: verified, and read as what was sent. */
 import { describe, it } from 'vitest'
+import { sha256Hex } from '../../../worker/hex.ts'
 import { handleTencentRequest } from '../../../worker/tencent/api.ts'
 import { readHead } from '../../../worker/tencent/call-head.ts'
 import { parsePairs } from '../../../worker/tencent/pairs.ts'
 import { hostCandidates } from '../../../worker/tencent/signed-request.ts'
 import { parseTc3Authorization } from '../../../worker/tencent/tc3-authorization.ts'
 import { candidatesOf } from '../../../worker/tencent/tc3-candidates.ts'
-import { canonicalRequest, sha256Hex, stringToSign } from '../../../worker/tencent/tc3.ts'
+import { canonicalRequest, stringToSign } from '../../../worker/tencent/tc3.ts'
 import { parametersText } from '../../../worker/tencent/v1.ts'
 import { answerOf } from './answer-of.ts'
 import {

@@ -1,4 +1,5 @@
 import { describe, it } from 'vitest'
+import type { TaskStatus } from '../../../worker/registry/directory.ts'
 import type { Rejection } from '../../../worker/rejection.ts'
 import {
   errorOfCall,
@@ -70,7 +71,7 @@ describe('every rejection has a code', () => {
       'The DataHub access point `datahub-xxxxxxxx` does not exist.',
     ],
     task_not_running: [
-      { reason: 'task_not_running', datahub: 'datahub-lxxxxxx6', state: 'suspended' },
+      { reason: 'task_not_running', datahub: 'datahub-lxxxxxx6', status: 6 },
       'FailedOperation',
       'task status suspended [datahub-lxxxxxx6]',
     ],
@@ -105,7 +106,7 @@ describe('every rejection has a code', () => {
       {
         reason: 'task_state_conflict',
         datahub: 'datahub-lxxxxxx6',
-        state: 'creating',
+        status: 0,
         change: 'pause',
       },
       'FailedOperation',
@@ -332,6 +333,27 @@ describe('every problem of a call has a code', () => {
     const error = errorOfCall(problem)
     expect(error.code).toBe(code)
     expect(error.message).toContain(text)
+  })
+})
+
+it("names the state of a task by Tencent's own words", ({ expect }) => {
+  const statuses: TaskStatus[] = [-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+  const words = statuses.map((status) => [
+    status,
+    errorOfRejection({ reason: 'task_not_running', datahub: 'd', status }).message,
+  ])
+  expect(Object.fromEntries(words)).toEqual({
+    '-1': 'task status failed [d]',
+    0: 'task status creating [d]',
+    1: 'task status running [d]',
+    2: 'task status deleting [d]',
+    3: 'task status deleting [d]',
+    4: 'task status deleting [d]',
+    5: 'task status suspended [d]',
+    6: 'task status suspended [d]',
+    7: 'task status suspended [d]',
+    8: 'task status running [d]',
+    9: 'task status suspended [d]',
   })
 })
 

@@ -1,14 +1,10 @@
 import { describe, it } from 'vitest'
+import { sha256Hex } from '../../../worker/hex.ts'
 import type { CheckOptions } from '../../../worker/tencent/signature.ts'
 import type { SignedRequest } from '../../../worker/tencent/signed-request.ts'
 import { parseTc3Authorization } from '../../../worker/tencent/tc3-authorization.ts'
 import type { Candidate } from '../../../worker/tencent/tc3-candidates.ts'
-import {
-  canonicalRequest,
-  checkTc3Signature,
-  sha256Hex,
-  stringToSign,
-} from '../../../worker/tencent/tc3.ts'
+import { canonicalRequest, checkTc3Signature, stringToSign } from '../../../worker/tencent/tc3.ts'
 import {
   captureOf,
   clockOf,

@@ -304,7 +304,7 @@ describe('of several faults the first one is named in this order', () => {
     ...(mended <= 12 && {
       accept: async () => ({
         status: 'rejected' as const,
-        rejection: { reason: 'task_not_running', datahub: DATAHUB, state: 'suspended' } as const,
+        rejection: { reason: 'task_not_running', datahub: DATAHUB, status: 6 } as const,
       }),
     }),
   })

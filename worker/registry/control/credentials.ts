@@ -2,10 +2,11 @@
  * Credentials in the control plane: draws ids and secrets and seals them before they leave. A secret is shown in the answer that made it
  * and never again.
  */
+import { rejected } from '../../rejection.ts'
 import type { DirectoryKeys } from '../cached-directory.ts'
 import type { CredentialControl, Done, ManagedCredential } from '../control-plane.ts'
 import type { DrawnCredential, Resealed, StoredCredential } from '../credentials-table.ts'
-import { done, refused } from '../done.ts'
+import { done } from '../done.ts'
 import type { CredentialChanges } from '../forms.ts'
 import { MIXED_ALPHABET, randomText } from '../random-text.ts'
 import { mintSecretId } from '../secret-id.ts'
@@ -125,7 +126,7 @@ export function createCredentialControl(deps: CredentialControlDeps): Credential
         if (put.value < made.length) continue
         if (lost.length === 0) return done({ resealed, total })
         const problem = `${resealed} of ${total} were sealed anew; the secrets of ${lost.join(', ')} open under neither key.`
-        return refused({ reason: 'conflict', problem })
+        return rejected({ reason: 'conflict', problem })
       }
     },
   }

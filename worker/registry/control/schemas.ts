@@ -1,9 +1,8 @@
 /** Schemas in the control plane: draws ids, and refuses fields that contradict each other or themselves. */
-import type { Rejection } from '../../rejection.ts'
+import { rejected, type Rejection } from '../../rejection.ts'
 import { schemaProblem } from '../../schema/define.ts'
 import type { SchemaField } from '../../schema/form.ts'
 import type { Done, ManagedSchema, SchemaControl } from '../control-plane.ts'
-import { refused } from '../done.ts'
 import type { NewSchema, SchemaChanges } from '../forms.ts'
 import { LOWERCASE_ALPHABET, randomText } from '../random-text.ts'
 import { nameOf, reached } from './reached.ts'
@@ -38,7 +37,7 @@ export function createSchemaControl({ registry, randomBytes }: SchemaControlDeps
   return {
     async create(by, input) {
       const wrong = wrongWith(input.fields)
-      if (wrong) return refused(wrong)
+      if (wrong) return rejected(wrong)
       for (;;) {
         const schemaId = `schema-${randomText(LOWERCASE_ALPHABET, 8, randomBytes)}`
         const created = await reached(registry.createSchema(nameOf(by), { ...input, schemaId }))
@@ -51,7 +50,7 @@ export function createSchemaControl({ registry, randomBytes }: SchemaControlDeps
 
     async modify(by, schemaId, changes, guard) {
       const wrong = changes.fields && wrongWith(changes.fields)
-      if (wrong) return refused(wrong)
+      if (wrong) return rejected(wrong)
       return reached(registry.modifySchema(nameOf(by), schemaId, changes, guard?.ifRevision))
     },
 
@@ -61,7 +60,7 @@ export function createSchemaControl({ registry, randomBytes }: SchemaControlDeps
 }
 
 /** So that a list of all schemas, or of all tasks with theirs, fits one RPC (32 MiB) and the object's memory. */
-export const MAX_SCHEMA_BYTES = 24_000
+const MAX_SCHEMA_BYTES = 24_000
 
 function wrongWith(fields: readonly SchemaField[]): Rejection | undefined {
   if (new TextEncoder().encode(JSON.stringify(fields)).length > MAX_SCHEMA_BYTES) {

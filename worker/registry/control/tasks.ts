@@ -1,7 +1,7 @@
 /** Tasks in the control plane: draws ids, passes changes on to the registry, and has the relays look where a task waits for a topic. */
 import type { InstanceId } from '#contract'
+import { rejected } from '../../rejection.ts'
 import type { Done, ManagedTask, TaskControl, TaskRef } from '../control-plane.ts'
-import { refused } from '../done.ts'
 import type { TaskChanges } from '../forms.ts'
 import { LOWERCASE_ALPHABET, randomText } from '../random-text.ts'
 import type { StateChange } from '../task-status.ts'
@@ -59,7 +59,7 @@ export function createTaskControl(deps: TaskControlDeps): TaskControl {
     async create(by, { instance = deps.instance, ...input }) {
       if (instance !== deps.instance) {
         const problem = `this deployment serves ${deps.instance} only.`
-        return refused({ reason: 'invalid_value', path: 'instance', problem })
+        return rejected({ reason: 'invalid_value', path: 'instance', problem })
       }
       for (;;) {
         const ids = { datahub: drawId('datahub'), taskId: drawId('task') }

@@ -1,7 +1,7 @@
 /** DescribeInstances: this deployment's cluster, the only one there is. Answered from the settings; nobody is asked. */
 import * as z from 'zod/mini'
-import { defineAction } from '../action.ts'
-import { result, Unfit, whole } from './query-action.ts'
+import { defineAction, result, whole } from '../action.ts'
+import { Unfit } from './query-action.ts'
 
 const RUNNING = 1
 

@@ -4,7 +4,8 @@
  */
 import * as z from 'zod/mini'
 import type { StoredRecord } from '#contract'
-import { integer, queryAction, result, whole } from './query-action.ts'
+import { result, whole } from '../action.ts'
+import { integer, queryAction } from './query-action.ts'
 
 /** "Only messages up to 1 MB are supported." */
 const MAX_MESSAGE_BYTES = 1_048_576

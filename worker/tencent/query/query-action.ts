@@ -1,6 +1,7 @@
 /** What the actions that read topics and messages share: scope, instance, the caller's view, and integers of any size. */
 import * as z from 'zod/mini'
-import { viewOf, rejected, type Refusal, type View } from '../../query/view.ts'
+import { viewOf, type Refusal, type View } from '../../query/view.ts'
+import { rejected } from '../../rejection.ts'
 import { defineAction, type Action, type ActionRules, type Answered } from '../action.ts'
 
 export function queryAction<T extends { InstanceId: string }>(
@@ -14,15 +15,6 @@ export function queryAction<T extends { InstanceId: string }>(
     }
     return run(parameters, await viewOf(call.credential, deps))
   })
-}
-
-/** All query actions answer in one field of this name. */
-export function result(value: unknown): Answered {
-  return { status: 'answered', fields: { Result: value } }
-}
-
-export function whole(min: number, max: number, problem = `${min} to ${max} is allowed`) {
-  return z.int(problem).check(z.minimum(min, problem), z.maximum(max, problem))
 }
 
 /** A filter on what Edgehub does not have: passed over it would show what was to be left out. */

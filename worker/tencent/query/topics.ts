@@ -5,7 +5,8 @@
 import * as z from 'zod/mini'
 import { LINK_QUERY_MS, type TopicDetail } from '#contract'
 import type { Found, View } from '../../query/view.ts'
-import { integer, queryAction, result, Unfit, whole } from './query-action.ts'
+import { result, whole } from '../action.ts'
+import { integer, queryAction, Unfit } from './query-action.ts'
 
 /** Topics in one answer. */
 const MAX_TOPICS = 50

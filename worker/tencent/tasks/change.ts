@@ -4,8 +4,8 @@
  */
 import * as z from 'zod/mini'
 import { rejectionOf } from '../../parse.ts'
-import { rejected } from '../../query/view.ts'
 import { TaskChanges } from '../../registry/forms.ts'
+import { rejected } from '../../rejection.ts'
 import type { Action } from '../action.ts'
 import { formOf, TASK, unsupportedOf } from './fields.ts'
 import { answerOf, idsOf, renamed, taskAction } from './task-action.ts'

@@ -4,10 +4,9 @@
  */
 import * as z from 'zod/mini'
 import { rejectionOf } from '../../parse.ts'
-import { rejected } from '../../query/view.ts'
 import type { TargetType } from '../../registry/control-plane.ts'
 import { NewTask, SchemaId } from '../../registry/forms.ts'
-import type { Rejection } from '../../rejection.ts'
+import { rejected, type Rejected, type Rejection } from '../../rejection.ts'
 import {
   ABSENT,
   formOf,
@@ -67,7 +66,7 @@ export const createDatahubTask = taskAction(
   CreateDatahubTask,
   async (parameters, { credential }, { control, instance }) => {
     const read = newTaskOf(parameters, instance)
-    if (read.status === 'rejected') return rejected(read.rejection)
+    if (read.status === 'rejected') return read
     const created = await control.tasks.create(credential, read.task)
     return answerOf(created, idsOf, read.names)
   },
@@ -75,11 +74,7 @@ export const createDatahubTask = taskAction(
 
 type Task = NewTask & { targetType: TargetType }
 
-type Read<T> = ({ status: 'read'; names: PathNames } & T) | Refused
-interface Refused {
-  status: 'rejected'
-  rejection: Rejection
-}
+type Read<T> = ({ status: 'read'; names: PathNames } & T) | Rejected
 
 function newTaskOf(parameters: CreateDatahubTask, instance: string): Read<{ task: Task }> {
   const { TaskName, TaskType, SourceResource, TargetResource, SchemaId: schemaId } = parameters
@@ -87,12 +82,12 @@ function newTaskOf(parameters: CreateDatahubTask, instance: string): Read<{ task
     (TaskType === TASK_TYPE ? undefined : otherType('TaskType', TaskType, TASK_TYPE)) ??
     sourceProblem(SourceResource) ??
     unsupportedOf(NEW_TASK, parameters)
-  if (unsupported) return refused(unsupported)
+  if (unsupported) return rejected(unsupported)
   const target = targetOf(TargetResource, instance)
   if (target.status === 'rejected') return target
   // One of Tencent's own form is as unknown as any other.
   if (schemaId && !SchemaId.safeParse(schemaId).success) {
-    return refused({ reason: 'schema_not_found', schemaId })
+    return rejected({ reason: 'schema_not_found', schemaId })
   }
 
   const names = { ...target.names, name: 'TaskName', description: 'Description' }
@@ -106,7 +101,7 @@ function newTaskOf(parameters: CreateDatahubTask, instance: string): Read<{ task
   // There are no others: `targetOf` has refused them.
   const targetType = TargetResource.Type === 'TOPIC' ? 'TOPIC' : 'KAFKA'
   if (parsed.success) return { status: 'read', task: { ...parsed.data, targetType }, names }
-  return refused(renamed(rejectionOf(parsed.error), names))
+  return rejected(renamed(rejectionOf(parsed.error), names))
 }
 
 function sourceProblem(source: Resource): Rejection | undefined {
@@ -126,25 +121,25 @@ function targetOf(target: Resource, instance: string): Read<{ input: Input }> {
   switch (Type) {
     case 'KAFKA': {
       const other = unsupportedOf(BESIDE_KAFKA, target, 'TargetResource.')
-      return other ? refused(other) : kafkaTarget(kafka, instance)
+      return other ? rejected(other) : kafkaTarget(kafka, instance)
     }
     case 'TOPIC': {
       const other = unsupportedOf(BESIDE_TOPIC, target, 'TargetResource.')
-      return other ? refused(other) : topicTarget(topic)
+      return other ? rejected(other) : topicTarget(topic)
     }
     default:
-      return refused(otherType('TargetResource.Type', Type, 'KAFKA or TOPIC'))
+      return rejected(otherType('TargetResource.Type', Type, 'KAFKA or TOPIC'))
   }
 }
 
 function kafkaTarget(param: Resource['KafkaParam'], instance: string): Read<{ input: Input }> {
   const at = 'TargetResource.KafkaParam'
-  if (!param) return refused({ reason: 'missing', path: at })
+  if (!param) return rejected({ reason: 'missing', path: at })
   const unsupported = unsupportedOf(KAFKA_PARAM, param, `${at}.`)
-  if (unsupported) return refused(unsupported)
+  if (unsupported) return rejected(unsupported)
   const { Resource: named, Topic: topic, PartitionNum: partitions, QpsLimit: qpsLimit } = param
   if (named !== instance) {
-    return refused({ reason: 'instance_not_found', instance: named, own: instance })
+    return rejected({ reason: 'instance_not_found', instance: named, own: instance })
   }
   const input = { qpsLimit, createTopic: param.UseAutoCreateTopic ? { partitions } : undefined }
   const names = { qpsLimit: `${at}.QpsLimit`, 'createTopic.partitions': `${at}.PartitionNum` }
@@ -153,9 +148,9 @@ function kafkaTarget(param: Resource['KafkaParam'], instance: string): Read<{ in
 
 function topicTarget(param: Resource['TopicParam']): Read<{ input: Input }> {
   const at = 'TargetResource.TopicParam'
-  if (!param) return refused({ reason: 'missing', path: at })
+  if (!param) return rejected({ reason: 'missing', path: at })
   const unsupported = unsupportedOf(TOPIC_PARAM, param, `${at}.`)
-  if (unsupported) return refused(unsupported)
+  if (unsupported) return rejected(unsupported)
   const input = { createTopic: param.UseAutoCreateTopic ? {} : undefined }
   return oneTopic(param.Resource, `${at}.Resource`, input, {})
 }
@@ -166,18 +161,14 @@ function oneTopic(
   input: Omit<Input, 'topic'>,
   names: PathNames,
 ): Read<{ input: Input }> {
-  if (!topic) return refused({ reason: 'missing', path })
+  if (!topic) return rejected({ reason: 'missing', path })
   if (topic.includes(',')) {
     const supported = 'name one topic, and make a task for each other one'
-    return refused({ reason: 'not_supported', path, what: 'more than one topic', supported })
+    return rejected({ reason: 'not_supported', path, what: 'more than one topic', supported })
   }
   return { status: 'read', input: { ...input, topic }, names: { ...names, topic: path } }
 }
 
 function otherType(path: string, what: string, supported: string): Rejection {
   return { reason: 'not_supported', path, what, supported: `use ${supported}` }
-}
-
-function refused(rejection: Rejection): Refused {
-  return { status: 'rejected', rejection }
 }

@@ -1,6 +1,6 @@
 /** DescribeDatahubTask and DescribeDatahubTasks: tasks as the credential may see them. */
 import * as z from 'zod/mini'
-import { whole } from '../query/query-action.ts'
+import { result, whole } from '../action.ts'
 import { SOURCE_TYPE, TASK_TYPE, taskDetail, taskInfo } from './show.ts'
 import { answerOf, taskAction } from './task-action.ts'
 
@@ -39,7 +39,6 @@ export const describeDatahubTasks = taskAction(
         fits(Resource, instance, topic),
     )
     const page = tasks.slice(Offset, Offset + Math.min(Limit, MAX_TASKS_SHOWN))
-    const Result = { TotalCount: tasks.length, TaskList: page.map(taskInfo) }
-    return { status: 'answered', fields: { Result } }
+    return result({ TotalCount: tasks.length, TaskList: page.map(taskInfo) })
   },
 )

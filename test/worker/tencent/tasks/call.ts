@@ -1,5 +1,5 @@
-import type * as sdk from 'tencentcloud-sdk-nodejs-ckafka/tencentcloud/services/ckafka/v20190819/ckafka_models.js'
 /** Signed calls of task actions over a fake control plane, or over the app; the answer as parsed. */
+import type * as sdk from 'tencentcloud-sdk-nodejs-ckafka/tencentcloud/services/ckafka/v20190819/ckafka_models.js'
 import type { ExpectStatic } from 'vitest'
 import type { Credential } from '../../../../worker/registry/directory.ts'
 import type { TencentDeps } from '../../../../worker/tencent/action.ts'

@@ -47,8 +47,8 @@ describe.for(ALL)('%sDatahubTask', (name) => {
       {
         reason: 'task_state_conflict',
         datahub: 'datahub-lzxxxxx6',
-        state: 'creating',
-        change: 'paused',
+        status: 0,
+        change: 'pause',
       },
       'FailedOperation',
       'task status creating [datahub-lzxxxxx6]',

@@ -1,7 +1,7 @@
 // Two that share no code agree on what is committed: the one of the operator's commands and the one of the tests' own reader.
 import * as fc from 'fast-check'
 import { it } from 'vitest'
-import { markAborted } from '../../../relay/operator/aborted.ts'
+import { markAborted } from '../../../relay/operator/mend-aborted.ts'
 import { markAborted as asTheTestsDo } from '../../support/kafka-reader.ts'
 
 const key = Buffer.from([0, 0, 0, 0])

@@ -1,9 +1,10 @@
 /**
- * Mends how kafkajs passes over aborted records. It opens at most one aborted transaction a record and takes the broker's list as sorted, so
- * where several shards write to one partition it would show records of an aborted transaction as committed. Each answer to a fetch is put
+ * Mends how kafkajs passes over aborted records. It opens at most one aborted transaction a record and takes the broker's list as sorted,
+ * so where several shards write to one partition it would show records of an aborted transaction as committed. Each answer to a fetch is put
  * right before kafkajs sees it: aborted records are marked as control records, which it drops and counts, and the list of aborted
  * transactions is emptied. The mend hangs on one cluster object, and nobody else in the process sees it.
  */
+import { createAbortedFilter } from '../kafka/aborted.ts'
 import type { Broker, Cluster, FetchResponse } from '../kafka/kafkajs.ts'
 
 /** What is needed of a record as kafkajs decodes it. */
@@ -15,11 +16,13 @@ export interface RawRecord {
   readonly batchContext?: { readonly producerId: string; readonly inTransaction: boolean }
 }
 
-export interface AbortedTransaction {
+/** As kafkajs decodes the broker's list of aborted transactions. */
+export interface RawTransaction {
   readonly firstOffset: string
   readonly producerId: string
 }
 
+/** From now on what this cluster's brokers answer to a fetch is put right. Doing it twice changes nothing. */
 export function mendAborted(cluster: Cluster): void {
   const findBroker = cluster.findBroker.bind(cluster)
   cluster.findBroker = async (to) => mendBroker(await findBroker(to))
@@ -36,7 +39,7 @@ function mendBroker(broker: Broker): Broker {
 function mendAnswer(answer: FetchResponse): FetchResponse {
   for (const { partitions } of answer.responses) {
     for (const data of partitions as (FetchResponse['responses'][number]['partitions'][number] & {
-      abortedTransactions?: readonly AbortedTransaction[] | null
+      abortedTransactions?: readonly RawTransaction[] | null
     })[]) {
       data.messages = markAborted(data.messages as RawRecord[], data.abortedTransactions ?? [])
       data.abortedTransactions = []
@@ -45,33 +48,31 @@ function mendAnswer(answer: FetchResponse): FetchResponse {
   return answer
 }
 
-/**
- * The rule of Java's consumer: a transaction is aborted from its first offset to the abort marker of its producer. The broker lists
- * transactions by their end, and one record may be the first after the start of several.
- */
+/** The same records, with those of aborted transactions marked as control records. */
 export function markAborted(
   records: readonly RawRecord[],
-  transactions: readonly AbortedTransaction[],
+  transactions: readonly RawTransaction[],
 ): RawRecord[] {
   if (transactions.length === 0) return [...records]
-  const waiting = transactions
-    .map(({ firstOffset, producerId }) => ({ first: BigInt(firstOffset), producerId }))
-    .toSorted((a, b) => (a.first < b.first ? -1 : Number(a.first > b.first)))
-  const aborted = new Set<string>()
-  let next = 0
+  const isAborted = createAbortedFilter(
+    transactions.map(({ firstOffset, producerId }) => ({
+      first: BigInt(firstOffset),
+      producerId: BigInt(producerId),
+    })),
+  )
   return records.map((record) => {
-    const offset = BigInt(record.offset)
-    for (let at = waiting[next]; at && at.first <= offset; at = waiting[++next]) {
-      aborted.add(at.producerId)
-    }
-    const { producerId = '', inTransaction = false } = record.batchContext ?? {}
-    if (record.isControlRecord) {
-      if (isAbortMarker(record)) aborted.delete(producerId)
-      return record
-    }
-    return inTransaction && aborted.has(producerId) ? { ...record, isControlRecord: true } : record
+    const { producerId, inTransaction } = record.batchContext ?? NO_TRANSACTION
+    const wasAborted = isAborted({
+      last: BigInt(record.offset),
+      producerId: BigInt(producerId),
+      isTransactional: inTransaction && !record.isControlRecord,
+      isEnd: record.isControlRecord && isAbortMarker(record),
+    })
+    return wasAborted ? { ...record, isControlRecord: true } : record
   })
 }
+
+const NO_TRANSACTION = { producerId: '-1', inTransaction: false }
 
 /** Key of a control record: int16 version, int16 type; type 0 is abort, 1 is commit. */
 function isAbortMarker({ key }: RawRecord): boolean {
