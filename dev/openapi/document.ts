@@ -208,6 +208,11 @@ function toSchemas(
     override({ jsonSchema }) {
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+      // A tuple by its bounds: makers of clients stumble over `items: false`.
+      if (jsonSchema.prefixItems && jsonSchema.items === false) {
+        delete jsonSchema.items
+        jsonSchema.minItems = jsonSchema.maxItems = jsonSchema.prefixItems.length
+      }
       // Members may be added to answers; to requests not, because those would be refused.
       if (io === 'output' && jsonSchema.additionalProperties === false) {
         delete jsonSchema.additionalProperties

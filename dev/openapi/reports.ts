@@ -18,7 +18,7 @@ const Base64 = z
   )
 
 const Headers = z
-  .record(Text.check(z.regex(/^(?!edgehub-|__proto__$)[^]+$/)), Text)
+  .record(Text.check(z.regex(/^(?!edgehub-|__proto__$)[\s\S]+$/)), Text)
   .check(z.refine((headers) => Object.keys(headers).length <= MAX_REPORT_HEADERS))
 // What a refinement says does not get into the description by itself.
 Headers.register(z.globalRegistry, { maxProperties: MAX_REPORT_HEADERS })
