@@ -1,7 +1,7 @@
 /** Bytes as text: two lower-case hex digits each. */
 
 export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return bytes.toHex()
 }
 
 /** The SHA-256 of these bytes. */

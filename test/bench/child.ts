@@ -23,7 +23,7 @@ export interface BenchChild {
 /** A TypeScript file beside this one, which reads its options from its first argument. */
 export function forkChild(file: string, options: object, signal: AbortSignal): BenchChild {
   const path = fileURLToPath(new URL(file, import.meta.url))
-  return watch(
+  return watchChild(
     file,
     fork(path, [JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }),
     signal,
@@ -43,10 +43,11 @@ export function spawnNode(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   createInterface({ input: child.stdout }).on('line', onLine)
-  return watch(args.at(-1) ?? 'node', child, signal)
+  return watchChild(args.at(-1) ?? 'node', child, signal)
 }
 
-function watch(name: string, child: ChildProcess, signal: AbortSignal): BenchChild {
+/** For a program that was started otherwise. */
+export function watchChild(name: string, child: ChildProcess, signal: AbortSignal): BenchChild {
   let said = ''
   const keep = (chunk: string) => {
     said = (said + chunk).slice(-TAIL_CHARACTERS)

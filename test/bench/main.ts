@@ -3,6 +3,7 @@
  * given; a bench leaves no process and no folder behind, however it ends. Exit code 2: it was called wrongly.
  */
 import process from 'node:process'
+import { benchEdge } from './edge.ts'
 import { benchFailover } from './failover.ts'
 import { readFlags, USAGE } from './flags.ts'
 import { benchLatency } from './latency.ts'
@@ -30,6 +31,7 @@ switch (read.status) {
       if (read.bench === 'relay') await benchRelay(read.flags, stop.signal)
       else if (read.bench === 'failover') await benchFailover(read.flags, stop.signal)
       else if (read.bench === 'latency') await benchLatency(read.flags, stop.signal)
+      else if (read.bench === 'edge') await benchEdge(read.flags, stop.signal)
       else await benchQuery(read.flags, stop.signal)
     } catch (error) {
       process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)

@@ -80,7 +80,7 @@ export function spread(values: readonly number[], digits: number): string {
   return `${min.toFixed(digits)} / **${mid.toFixed(digits)}** / ${max.toFixed(digits)}`
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const half = sorted.length >> 1
   const upper = sorted[half] ?? Number.NaN

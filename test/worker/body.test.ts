@@ -36,6 +36,19 @@ describe('readBody', () => {
     expect(announced.bodyUsed).toBe(false)
   })
 
+  it('reads what was announced at once, and believes no announcement that is too small', async ({
+    expect,
+  }) => {
+    const announcing = (length: number): Request =>
+      new Request('https://edge.test/', {
+        method: 'POST',
+        body: 'x'.repeat(31),
+        headers: { 'Content-Length': `${length}` },
+      })
+    expect(await readBody(announcing(31), 31)).toHaveLength(31)
+    expect(await readBody(announcing(1), 30)).toBeUndefined()
+  })
+
   it('reads no body as empty', async ({ expect }) => {
     expect(await readBody(new Request('https://edge.test/'), 1)).toEqual(new Uint8Array())
   })

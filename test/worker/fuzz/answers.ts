@@ -63,6 +63,7 @@ export function checkRest({ response, text, errors }: Seen, method: string): str
   const isWhole = typeof problem['title'] === 'string' && problem['status'] === status
   const isOwn = problem['requestId'] === requestId
   ensure(name !== undefined && isWhole && isOwn, `not a problem of this answer: ${text}`)
+  ensure(String(problem['detail']).isWellFormed(), 'the detail has half a surrogate pair')
   ensure(text.length <= MAX_PROBLEM, `the problem has ${text.length} characters`)
   return `${status} ${name}`
 }

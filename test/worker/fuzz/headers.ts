@@ -133,9 +133,10 @@ const notAscii = fc.constantFrom<HeaderChange>(
 )
 
 export const headerChanges: fc.Arbitrary<HeaderChange[]> = fc.oneof(
-  { weight: 5, arbitrary: fc.constant<HeaderChange[]>([]) },
+  { weight: 500, arbitrary: fc.constant<HeaderChange[]>([]) },
+  { weight: 1, arbitrary: fc.tuple(notAscii) },
   {
-    weight: 4,
+    weight: 400,
     arbitrary: fc.array(
       fc.oneof(
         {
@@ -147,7 +148,6 @@ export const headerChanges: fc.Arbitrary<HeaderChange[]> = fc.oneof(
           }),
         },
         { weight: 1, arbitrary: fc.record({ how: fc.constant('delete' as const), name }) },
-        { weight: 1, arbitrary: notAscii },
       ),
       { minLength: 1, maxLength: 3 },
     ),

@@ -253,6 +253,8 @@ function parameterOf(
   switch (name) {
     case 'datahub':
       return names[path.endsWith('/reports') || method === 'GET' ? '@datahub' : '@victim'] ?? ''
+    case 'schemaId':
+      return names[method === 'DELETE' ? '@spare' : '@schemaId'] ?? ''
     case 'topic':
       return 'orders'
     case 'object':

@@ -66,6 +66,7 @@ export async function makeWorld(): Promise<World> {
     { name: 's', type: 'STRING', allowNull: false },
   ]
   const { schemaId } = await make<{ schemaId: string }>('/v1/schemas', { name: 'checked', fields })
+  const spare = await make<{ schemaId: string }>('/v1/schemas', { name: 'spare', fields })
   const task = (of: object): Promise<{ datahubId: string; taskId: string }> =>
     make('/v1/datahubs', { topic: 'orders', ...of })
   const open = await task({ name: 'open' })
@@ -100,6 +101,7 @@ export async function makeWorld(): Promise<World> {
     '@task': victim.taskId,
     '@secretId': other.secretId,
     '@schemaId': schemaId,
+    '@spare': spare.schemaId,
     '@receipt': receipt,
     '@instance': env.INSTANCE_ID,
   }
