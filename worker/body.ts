@@ -33,10 +33,13 @@ export async function readBody(
   return body
 }
 
+/** Longer than the name of any content coding; what is longer is cut. */
+const MAX_ENCODING_CHARS = 64
+
 /** How the body is encoded (RFC 9110 section 8.4), when it is; nothing here decodes one, so that a few bytes can't become gigabytes. */
 export function contentEncodingOf(headers: Headers): string | undefined {
   const encoding = headers.get('Content-Encoding')?.trim().toLowerCase() ?? ''
-  return encoding === '' || encoding === 'identity' ? undefined : encoding
+  return ['', 'identity'].includes(encoding) ? undefined : encoding.slice(0, MAX_ENCODING_CHARS)
 }
 
 /** The text, or undefined when the bytes are not UTF-8. A byte order mark is kept: JSON has none (RFC 8259 section 8.1). */

@@ -1,6 +1,6 @@
 /** A JSON body → a checked value, or the first thing wrong with it and where. */
 import type * as z from 'zod/mini'
-import { decodeUtf8, readBody } from './body.ts'
+import { contentEncodingOf, decodeUtf8, readBody } from './body.ts'
 import { rejected, type Rejected, type Rejection } from './rejection.ts'
 
 export type Parsed<T> = { status: 'ok'; value: T } | Rejected
@@ -19,9 +19,8 @@ export async function readJson(
   limit: number,
   mediaTypes = JSON_ONLY,
 ): Promise<Parsed<JsonBody>> {
-  if (!isJson(request.headers.get('Content-Type'), mediaTypes)) {
-    return rejected({ reason: 'unsupported_media_type', expected: mediaTypes.join(' or ') })
-  }
+  const mediaProblem = mediaProblemOf(request.headers, mediaTypes)
+  if (mediaProblem) return rejected(mediaProblem)
   const bytes = await readBody(request, limit)
   if (!bytes) return rejected({ reason: 'body_too_large', limit })
   const text = decodeUtf8(bytes)
@@ -30,8 +29,7 @@ export async function readJson(
     return { status: 'ok', value: { bytes, json: JSON.parse(text) } }
   } catch (error) {
     // V8 quotes the text around the fault, which is the client's data: in the answer that helps, so the log must not get it.
-    const problem = text === '' ? 'it is empty' : positionOf(error)
-    return rejected({ reason: 'invalid_json', problem })
+    return rejected({ reason: 'invalid_json', problem: jsonProblem(text) ?? positionOf(error) })
   }
 }
 
@@ -53,13 +51,34 @@ export function parseAs<T>(json: unknown, schema: z.ZodMiniType<T>): Parsed<T> {
   return rejected(rejectionOf(parsed.error))
 }
 
-/** One of these media types, charset utf-8 or none. */
-function isJson(contentType: string | null, mediaTypes: readonly string[]): boolean {
-  const [type = '', ...parameters] = (contentType ?? '')
+/** One of these media types, charset utf-8 or none, and not compressed. */
+function mediaProblemOf(headers: Headers, mediaTypes: readonly string[]): Rejection | undefined {
+  const encoding = contentEncodingOf(headers)
+  if (encoding !== undefined) {
+    const problem = `Content-Encoding ${encoding} is not supported; send the body as it is.`
+    return { reason: 'unsupported_media_type', header: 'Content-Encoding', problem }
+  }
+  const [type = '', ...parameters] = (headers.get('Content-Type') ?? '')
     .split(';')
     .map((s) => s.trim().toLowerCase())
+  if (!mediaTypes.includes(type)) return wrongMediaType(mediaTypes)
   const charset = parameters.find((p) => p.startsWith('charset='))
-  return mediaTypes.includes(type) && (charset === undefined || /^charset="?utf-8"?$/.test(charset))
+  if (charset === undefined || /^charset="?utf-8"?$/.test(charset)) return undefined
+  const problem =
+    'Content-Type has another charset than utf-8; JSON is sent as utf-8, and needs none.'
+  return { reason: 'unsupported_media_type', header: 'Content-Type', problem }
+}
+
+/** Also for a body without any type. */
+export function wrongMediaType(mediaTypes = JSON_ONLY): Rejection {
+  const problem = `Content-Type must be ${mediaTypes.join(' or ')}.`
+  return { reason: 'unsupported_media_type', header: 'Content-Type', problem }
+}
+
+/** Words for what the parser tells badly; undefined for anything else. */
+export function jsonProblem(text: string): string | undefined {
+  if (text === '') return 'it is empty'
+  return text.startsWith('\ufeff') ? 'it begins with a byte order mark' : undefined
 }
 
 function positionOf(error: unknown): string {
@@ -77,8 +96,12 @@ export function rejectionOf(error: z.core.$ZodError): Rejection {
   }
   if (issue.code === 'invalid_type') {
     if (issue.input === undefined && path !== '') return { reason: 'missing', path }
-    const article = /^[aeio]/.test(issue.expected) ? 'an' : 'a'
-    return { reason: 'invalid_type', path, expected: `${article} ${issue.expected}` }
+    const type = issue.expected === 'int' ? 'integer' : issue.expected
+    return {
+      reason: 'invalid_type',
+      path,
+      expected: `${/^[aeio]/.test(type) ? 'an' : 'a'} ${type}`,
+    }
   }
   return { reason: 'invalid_value', path, problem: `${issue.message}.` }
 }

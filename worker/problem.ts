@@ -5,7 +5,7 @@
 import type { LogEntry } from './log.ts'
 import { TROUBLE } from './query/trouble.ts'
 import { STATES } from './registry/directory.ts'
-import type { Rejection } from './rejection.ts'
+import { sentence, type Rejection } from './rejection.ts'
 
 interface Problem {
   status: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 422 | 426 | 429 | 500 | 503 | 504
@@ -45,12 +45,14 @@ export function problemOf(given: Rejection): Problem {
       return { status: 400, title: 'Not JSON', detail }
     }
     case 'unsupported_media_type': {
-      const detail = `Content-Type must be ${rejection.expected}.`
-      return { status: 415, title: 'Unsupported media type', detail }
+      const { header, problem } = rejection
+      // RFC 9110 section 15.5.16: a 415 for the coding names what would be taken.
+      const headers = header === 'Content-Encoding' ? { 'Accept-Encoding': 'identity' } : {}
+      return { status: 415, title: 'Unsupported media type', detail: problem, headers }
     }
     case 'malformed_parameter': {
       const { path, problem } = rejection
-      const detail = path === '' ? problem : `${path}: ${problem}`
+      const detail = path === '' ? problem : `${path}: ${sentence(problem)}`
       return { status: 400, title: 'Malformed parameter', detail, ...at(path) }
     }
     case 'invalid_type': {
@@ -59,7 +61,8 @@ export function problemOf(given: Rejection): Problem {
       return { status: 422, title: 'Wrong type', detail, ...at(rejection.path) }
     }
     case 'missing': {
-      const detail = `${rejection.path} is missing.`
+      const hint = rejection.hint === undefined ? '' : ` ${rejection.hint}`
+      const detail = `${rejection.path} is missing.${hint}`
       return { status: 422, title: 'Missing field', detail, ...at(rejection.path) }
     }
     case 'unknown_field': {
@@ -67,11 +70,11 @@ export function problemOf(given: Rejection): Problem {
       return { status: 422, title: 'Unknown field', detail, ...at(rejection.path) }
     }
     case 'invalid_value': {
-      const detail = `${rejection.path}: ${rejection.problem}`
+      const detail = `${rejection.path}: ${sentence(rejection.problem)}`
       return { status: 422, title: 'Invalid value', detail, ...at(rejection.path) }
     }
     case 'invalid_header': {
-      const detail = `${rejection.header}: ${rejection.problem}`
+      const detail = `${rejection.header}: ${sentence(rejection.problem)}`
       return { status: 400, title: 'Invalid header', detail }
     }
     case 'unauthenticated': {
@@ -82,7 +85,7 @@ export function problemOf(given: Rejection): Problem {
     case 'forbidden':
       return { status: 403, title: 'Forbidden', detail: rejection.problem }
     case 'datahub_not_found': {
-      const detail = `There is no datahub ${rejection.datahub} that this credential may use.`
+      const detail = `There is no datahub ${rejection.datahub} that you may use.`
       return { status: 404, title: 'Datahub not found', detail }
     }
     case 'task_not_running': {
@@ -177,12 +180,12 @@ export function problemOf(given: Rejection): Problem {
       return { status: 400, title: 'Invalid cursor', detail, path: 'cursor' }
     }
     case 'rate_limited': {
-      const detail = `At most ${rejection.perSecond} of these calls a second are taken.`
+      const detail = `The limit of these calls is ${rejection.perSecond} a second.`
       return { status: 429, title: 'Too many requests', detail, ...retryAfter(1) }
     }
     case 'datahub_rate_limited': {
       const { datahub, perSecond } = rejection
-      const detail = `The datahub ${datahub} takes at most ${perSecond} POSTs a second.`
+      const detail = `The limit of POSTs to the datahub ${datahub} is ${perSecond} a second.`
       return { status: 429, title: 'Too many requests', detail, ...retryAfter(1) }
     }
     case 'address_rate_limited': {

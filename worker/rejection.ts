@@ -12,9 +12,16 @@ export interface Rejected {
   rejection: Rejection
 }
 
+/** A problem as a sentence of its own: some stand in the middle of one elsewhere. */
+export function sentence(problem: string): string {
+  return problem.charAt(0).toUpperCase() + problem.slice(1)
+}
+
 export function rejected(rejection: Rejection): Rejected {
   return { status: 'rejected', rejection }
 }
+
+export type MediaHeader = 'Content-Type' | 'Content-Encoding'
 
 export type Rejection =
   /** Without a path the raw body, with one the decoded bytes of that part of it. */
@@ -23,12 +30,14 @@ export type Rejection =
   | { reason: 'report_too_large'; path: string; topic: string; bytes: number; limit: number }
   | { reason: 'not_utf8' }
   | { reason: 'invalid_json'; problem: string }
-  | { reason: 'unsupported_media_type'; expected: string }
+  /** `problem` is a sentence that names the header to blame, `Content-Type` or `Content-Encoding`, and what it may be. */
+  | { reason: 'unsupported_media_type'; header: MediaHeader; problem: string }
   /** A query or form that can't be read one way only. `path` is the parameter's name as the client wrote it, or '' for all of them. */
   | { reason: 'malformed_parameter'; path: string; problem: string }
   /** Wrong JSON type. `hint` says what to do instead. */
   | { reason: 'invalid_type'; path: string; expected: string; hint?: string }
-  | { reason: 'missing'; path: string }
+  /** `hint` says which other ways there are. */
+  | { reason: 'missing'; path: string; hint?: string }
   | { reason: 'unknown_field'; path: string }
   /** Right type, value not allowed: a count, a size, a name, a number. `problem` is a sentence that names the limit. */
   | { reason: 'invalid_value'; path: string; problem: string }

@@ -24,7 +24,7 @@ import {
   type DirectoryKeys,
 } from './registry/cached-directory.ts'
 import type { Control } from './registry/control-plane.ts'
-import { createControl } from './registry/control.ts'
+import { createControl } from './registry/control/control.ts'
 import { deriveEncryptionKey, deriveMacKey } from './registry/derived-key.ts'
 import type { Directory } from './registry/directory.ts'
 import { platformRandomBytes } from './registry/random-text.ts'

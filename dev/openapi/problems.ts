@@ -18,7 +18,7 @@ const SAMPLES: { [R in Reason]: Extract<Rejection, { reason: R }> } = {
   report_too_large: { reason: 'report_too_large', path, topic, bytes: 2, limit: 1 },
   not_utf8: { reason: 'not_utf8' },
   invalid_json: { reason: 'invalid_json', problem },
-  unsupported_media_type: { reason: 'unsupported_media_type', expected: 'application/json' },
+  unsupported_media_type: { reason: 'unsupported_media_type', header: 'Content-Type', problem },
   malformed_parameter: { reason: 'malformed_parameter', path, problem },
   invalid_type: { reason: 'invalid_type', path, expected: 'an object' },
   missing: { reason: 'missing', path },

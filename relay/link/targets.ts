@@ -2,7 +2,8 @@
  * The target topics that the worker watches: looked at again and again for as long as the connection lasts, and told when they changed.
  * After each `watch` everything that is known is told once, because the worker may have forgotten it. What can't be found out now leaves
  * what was told before as it is; what could not be said at all so far, or is not fit, is looked at sooner. A topic that was fit is not
- * created again: that it is gone is for people to see.
+ * created again while one `watch` lasts: that it is gone is for people to see. A restart of its task has the worker watch anew, and may
+ * create it again.
  */
 import type { TargetState } from '#contract'
 import { backoffMs, type BackoffOptions } from '../backoff.ts'

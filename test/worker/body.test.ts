@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest'
-import { decodeUtf8, readBody } from '../../worker/body.ts'
+import { contentEncodingOf, decodeUtf8, readBody } from '../../worker/body.ts'
 
 /** A body of unknown length, as a client that streams sends it. */
 function streamed(chunks: number, onCancel = (): void => {}): Request {
@@ -13,6 +13,22 @@ function streamed(chunks: number, onCancel = (): void => {}): Request {
   })
   return new Request('https://edge.test/', { method: 'POST', body })
 }
+
+describe('a content encoding', () => {
+  it('is none when it says that there is none', ({ expect }) => {
+    for (const value of ['', 'identity', ' IDENTITY ']) {
+      expect(contentEncodingOf(new Headers({ 'Content-Encoding': value }))).toBeUndefined()
+    }
+    expect(contentEncodingOf(new Headers())).toBeUndefined()
+  })
+
+  it('is quoted no further than the name of any is long', ({ expect }) => {
+    const encodingOf = (value: string) =>
+      contentEncodingOf(new Headers({ 'Content-Encoding': value }))
+    expect(encodingOf('GZip, br')).toBe('gzip, br')
+    expect(encodingOf('x'.repeat(9_000))).toBe('x'.repeat(64))
+  })
+})
 
 describe('readBody', () => {
   it('reads up to the limit, chunk after chunk', async ({ expect }) => {

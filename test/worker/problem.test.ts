@@ -10,7 +10,10 @@ const EVERY: Record<Rejection['reason'], [Rejection, number]> = {
   ],
   not_utf8: [{ reason: 'not_utf8' }, 400],
   invalid_json: [{ reason: 'invalid_json', problem: 'x' }, 400],
-  unsupported_media_type: [{ reason: 'unsupported_media_type', expected: 'x' }, 415],
+  unsupported_media_type: [
+    { reason: 'unsupported_media_type', header: 'Content-Type', problem: 'x' },
+    415,
+  ],
   malformed_parameter: [{ reason: 'malformed_parameter', path: 'a', problem: 'x' }, 400],
   invalid_type: [{ reason: 'invalid_type', path: 'a', expected: 'a string' }, 422],
   missing: [{ reason: 'missing', path: 'a' }, 422],
@@ -128,6 +131,25 @@ describe('the problem table', () => {
     const detail = (keyed: boolean): string => problemOf({ reason: 'not_confirmed', keyed }).detail
     expect(detail(false)).toContain('may store them twice')
     expect(detail(true)).toContain('with the same Idempotency-Key is safe')
+  })
+
+  it.for(Object.entries(EVERY))(
+    '%s: is text that can be written, whatever it quotes',
+    ([, [given]], { expect }) => {
+      const cut = Object.entries(given).map(([name, value]: [string, unknown]) =>
+        typeof value === 'string' && name !== 'reason' ? [name, `${value}\ud83d`] : [name, value],
+      )
+      const { detail, path = '', members = {} } = problemOf(Object.fromEntries(cut) as Rejection)
+      for (const text of [detail, path, ...Object.values(members)]) {
+        expect(text.isWellFormed()).toBe(true)
+      }
+    },
+  )
+
+  it('begins what is wrong with a value with a capital letter', ({ expect }) => {
+    const problem = 'it is there twice.'
+    const rejection = { reason: 'invalid_value', path: 'limit', problem } as const
+    expect(problemOf(rejection).detail).toBe('limit: It is there twice.')
   })
 
   it('does not repeat a field name of megabytes', ({ expect }) => {

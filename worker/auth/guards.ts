@@ -8,6 +8,7 @@ import type { Credential, Scope } from '../registry/directory.ts'
 import type { Rejection } from '../rejection.ts'
 import { parseBasic } from './basic.ts'
 import { equalSecrets } from './equal.ts'
+import { checkNewest } from './newest-secrets.ts'
 
 export type Guard = (c: AppContext) => Promise<Rejection | undefined>
 
@@ -15,20 +16,37 @@ export const anyone: Guard = async () => undefined
 
 /** HTTP Basic with SecretId and SecretKey, of a temporary credential its session token too; leaves the credential in the context. */
 export const secretHolder: Guard = async (c) => {
-  const problem = 'A SecretId and its SecretKey by HTTP Basic are expected.'
+  const problem = `A SecretId and its SecretKey by HTTP Basic are expected; ${TOKEN_TOO}.`
+  const { directory } = c.get('services')
   const basic = parseBasic(c.req.header('Authorization'))
-  const credential = basic && (await c.get('services').directory.findCredential(basic.secretId))
-  if (!credential) return { reason: 'unauthenticated', problem }
-  const { secretKeys, sessionToken } = credential
+  const cached = basic && (await directory.findCredential(basic.secretId))
+  if (!cached) return { reason: 'unauthenticated', problem }
   const token = c.req.header('X-TC-Token') ?? ''
+  const { credential, result } = await checkNewest(
+    cached,
+    directory,
+    (one) => fits(one, basic.secretKey, token),
+    (isFitting) => !isFitting,
+  )
+  if (!result) return { reason: 'unauthenticated', problem }
+  c.set('credential', credential)
+  return undefined
+}
+
+/** Said to everybody, because what was wrong is not told. */
+const TOKEN_TOO = 'a temporary credential needs its session token in X-TC-Token too'
+
+async function fits(
+  { secretKeys, sessionToken }: Credential,
+  secretKey: string,
+  token: string,
+): Promise<boolean> {
   // All of them, always: the time must not tell which one matched, nor whether it was the key or the token that did not.
   const [tokenMatches, ...keysMatch] = await Promise.all([
     equalSecrets(sessionToken ?? token, token),
-    ...secretKeys.map((secret) => equalSecrets(secret, basic.secretKey)),
+    ...secretKeys.map((secret) => equalSecrets(secret, secretKey)),
   ])
-  if (!tokenMatches || !keysMatch.includes(true)) return { reason: 'unauthenticated', problem }
-  c.set('credential', credential)
-  return undefined
+  return tokenMatches && keysMatch.includes(true)
 }
 
 /** The admin alone; what it manages is noted as the admin's. */
@@ -60,7 +78,7 @@ async function adminOr(
     return undefined
   }
   if (await secretHolder(c)) {
-    const problem = 'The admin token as a bearer token, or a SecretId by HTTP Basic, is expected.'
+    const problem = `The admin token as a bearer token, or a SecretId and its SecretKey by HTTP Basic, are expected; ${TOKEN_TOO}.`
     return { reason: 'unauthenticated', problem }
   }
   const credential = c.get('credential')

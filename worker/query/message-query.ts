@@ -27,6 +27,7 @@ export type MessageQuery =
 export type ParsedMessageQuery = { status: 'ok'; query: MessageQuery } | Rejected
 
 const MAX_OFFSET = 2n ** 63n - 1n
+const OFFSET = `a whole number from 0 to ${MAX_OFFSET} is expected`
 
 const Rfc3339 = z.iso.datetime({ offset: true })
 
@@ -44,8 +45,8 @@ const Parameters = z.strictObject({
     z.pipe(
       z.string().check(
         // Without abort the next check would run on what is no number, and throw.
-        z.regex(/^\d{1,19}$/, { abort: true }),
-        z.refine((digits) => BigInt(digits) <= MAX_OFFSET),
+        z.regex(/^\d{1,19}$/, { abort: true, error: OFFSET }),
+        z.refine((digits) => BigInt(digits) <= MAX_OFFSET, OFFSET),
       ),
       z.transform((digits) => String(BigInt(digits))),
     ),
@@ -73,7 +74,7 @@ export function parseMessageQuery(search: URLSearchParams): ParsedMessageQuery {
       ? { status: 'ok', query: { kind: 'id', messageId } }
       : invalid('messageId', 'it says all; no other parameter goes with it.')
   }
-  if (topic === undefined) return missing('topic')
+  if (topic === undefined) return missing('topic', WAYS)
   const next = cursor === undefined ? undefined : parseCursor(cursor, topic, partition)
   if (cursor !== undefined && !next) return rejected({ reason: 'invalid_cursor' })
   if (from !== undefined) {
@@ -84,8 +85,8 @@ export function parseMessageQuery(search: URLSearchParams): ParsedMessageQuery {
       query: { kind, topic, partition, from, limit: limit ?? DEFAULT_LIMIT, next },
     }
   }
-  if (offset === undefined) return missing('from')
-  if (partition === undefined) return missing('partition')
+  if (offset === undefined) return missing('from', WAYS)
+  if (partition === undefined) return missing('partition', WAYS)
   if (limit === undefined) {
     if (cursor !== undefined) return missing('limit')
     return { status: 'ok', query: { kind: 'one', topic, partition, offset } }
@@ -94,8 +95,10 @@ export function parseMessageQuery(search: URLSearchParams): ParsedMessageQuery {
   return { status: 'ok', query: { kind: 'by_offset', topic, partition, offset: begin, limit } }
 }
 
-function missing(path: string): ParsedMessageQuery {
-  return rejected({ reason: 'missing', path })
+const WAYS = 'Give messageId alone, or topic, partition and offset, or topic and from.'
+
+function missing(path: string, hint?: string): ParsedMessageQuery {
+  return rejected({ reason: 'missing', path, ...(hint && { hint }) })
 }
 
 function invalid(path: string, problem: string): ParsedMessageQuery {

@@ -1,7 +1,8 @@
 /**
  * A cache whose entries age: fresh for 5 s, then served once more while a background read refreshes them, never served when older than
- * 15 s. "Not there" is remembered too, but for 5 s only, so that a new task or key works soon. Concurrent reads of one key are one read.
- * The age counts from when a read began: what was true then may have changed while it was under way.
+ * 15 s. "Not there" is remembered too, but for 5 s only, so that a new task or key works soon; a value that is about to change for 1 s.
+ * Concurrent reads of one key are one read. The age counts from when a read began: what was true then may have changed while it was under
+ * way. It serves nothing older than whoever asks wants.
  */
 import { describeError, type Log } from '../log.ts'
 import { withinMs } from '../time-limit.ts'
@@ -9,6 +10,9 @@ import { UnavailableError } from '../unavailable.ts'
 
 const FRESH_MS = 5_000
 export const MAX_AGE_MS = 15_000
+
+/** What is stored can be asked for this often, and not more often: a second look-up a second would be a lever for whoever asks in vain. */
+export const SOON_MS = 1_000
 
 /** Of the registry: an object that is slow for longer counts as away. */
 const READ_LIMIT_MS = 5_000
@@ -23,8 +27,8 @@ export interface AgeingCacheDeps<V> {
   now: () => number
   log: Log
   maxEntries: number
-  /** A value that is about to change is read each time. */
-  keeps?: (value: V) => boolean
+  /** Of a value that somebody waits for to change: it is fresh for `SOON_MS`, and not served when older. */
+  isPassing?: (value: V) => boolean
   sharedLimitMs?: number
 }
 
@@ -41,20 +45,25 @@ export class AgeingCache<V> {
     return this.#entries.has(key)
   }
 
-  /** @throws UnavailableError when there is nothing young enough and the read fails */
+  /**
+   * `notOlderThanMs`: an entry of that age is read again before there is an answer.
+   * @throws UnavailableError when there is nothing young enough and the read fails
+   */
   async get(
     key: string,
     read: () => Promise<V | undefined>,
     waitUntil: (promise: Promise<unknown>) => void,
+    notOlderThanMs?: number,
   ): Promise<V | undefined> {
     const entry = this.#entries.get(key)
     const age = entry ? this.#deps.now() - entry.began : Infinity
-    if (entry && age < FRESH_MS) return entry.value
-    if (entry?.value !== undefined && age < MAX_AGE_MS) {
+    const soonest = notOlderThanMs ?? (this.#isPassing(entry?.value) ? SOON_MS : undefined)
+    if (entry && age < (soonest ?? FRESH_MS)) return entry.value
+    if (entry?.value !== undefined && age < MAX_AGE_MS && soonest === undefined) {
       if (!this.#shared(key)) waitUntil(this.#read(key, read).catch((e) => this.#complain(e)))
       return entry.value
     }
-    const shared = this.#shared(key)
+    const shared = this.#shared(key, soonest)
     if (shared) {
       try {
         return await withinMs(this.#deps.sharedLimitMs ?? SHARED_LIMIT_MS, shared)
@@ -72,10 +81,14 @@ export class AgeingCache<V> {
     }
   }
 
-  /** The read under way, unless it is so old that its request must have died with it. */
-  #shared(key: string): Promise<V | undefined> | undefined {
+  #isPassing(value: V | undefined): boolean {
+    return value !== undefined && this.#deps.isPassing?.(value) === true
+  }
+
+  /** The read under way, unless it began too long ago: by default so long that its request must have died with it. */
+  #shared(key: string, maxAgeMs = READ_LIMIT_MS): Promise<V | undefined> | undefined {
     const shared = this.#reads.get(key)
-    return shared && this.#deps.now() - shared.began < READ_LIMIT_MS ? shared.reading : undefined
+    return shared && this.#deps.now() - shared.began < maxAgeMs ? shared.reading : undefined
   }
 
   async #read(key: string, read: () => Promise<V | undefined>): Promise<V | undefined> {
@@ -95,7 +108,6 @@ export class AgeingCache<V> {
     const known = this.#entries.get(key)
     if (known && known.began > began) return
     this.#entries.delete(key)
-    if (value !== undefined && this.#deps.keeps?.(value) === false) return
     this.#entries.set(key, { value, began })
     // A map keeps the order of insertion, so the first key is the one read longest ago.
     const [oldest] = this.#entries.keys()

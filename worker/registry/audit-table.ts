@@ -16,12 +16,15 @@ type AuditRow = Record<'by_whom' | 'action' | 'target' | 'detail', string> &
 
 export class AuditTable {
   readonly #sql: SqlStorage
+  readonly #onAdded: (entry: StoredAuditEntry) => void
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, onAdded: (entry: StoredAuditEntry) => void) {
     this.#sql = sql
+    this.#onAdded = onAdded
   }
 
-  add({ at, by, action, target, detail }: NewAuditEntry): void {
+  add({ at, by, action, target, detail: plain }: NewAuditEntry): void {
+    const detail = JSON.stringify(plain)
     // SQLite numbers on from the largest id. The newest entry is never deleted, so no number comes twice.
     const { id } = this.#sql
       .exec<{ id: number }>(
@@ -30,10 +33,11 @@ export class AuditTable {
         by,
         action,
         target,
-        JSON.stringify(detail),
+        detail,
       )
       .one()
     this.#sql.exec('DELETE FROM audit_log WHERE id <= ?', id - MAX_AUDIT_ENTRIES)
+    this.#onAdded({ id, at, by, action, target, detail })
   }
 
   /** Newest first. */

@@ -29,8 +29,12 @@ export interface RequestScope {
   waitUntil: (promise: Promise<unknown>) => void
 }
 
-/** Entries of each kind; about 1 KB each. */
-const MAX_ENTRIES = 5_000
+/**
+ * Of each kind, and the registry holds no more of either: what else is asked for is "not there", a few bytes. Worst case of an isolate:
+ * 1,000 tasks with a schema of 24,000 bytes of JSON each, some 40 MB as objects, and 1,000 credentials that list 1,000 datahubs each, some
+ * 40 MB, of the 128 MB that it has. Without either an entry is about 1 KB.
+ */
+const MAX_ENTRIES = 1_000
 
 /** Opened, and what of it ends when: time goes on while it is cached. */
 interface Opened extends Omit<Credential, 'secretKeys'> {
@@ -44,9 +48,9 @@ export interface DirectoryCache {
 }
 
 export function createDirectoryCache(deps: { now: () => number; log: Log }): DirectoryCache {
-  // One that is being created soon runs, and its maker waits for that.
-  const keeps = ({ status }: Task): boolean => status !== 0
-  const tasks = new AgeingCache<Task>({ ...deps, maxEntries: MAX_ENTRIES, keeps })
+  // One that takes no reports may soon do so, and whoever resumed or mended it sees that it runs, and sends.
+  const isPassing = ({ status }: Task): boolean => status !== 1 && status !== 8
+  const tasks = new AgeingCache<Task>({ ...deps, maxEntries: MAX_ENTRIES, isPassing })
   const topics = new AgeingCache<ReadonlyMap<string, string>>({ ...deps, maxEntries: 1 })
   const credentials = new AgeingCache<Opened>({ ...deps, maxEntries: MAX_ENTRIES })
 
@@ -67,7 +71,7 @@ export function createDirectoryCache(deps: { now: () => number; log: Log }): Dir
         )
       },
 
-      async findCredential(secretId) {
+      async findCredential(secretId, notOlderThanMs) {
         // Only genuine ids come into the cache, so what is in it needs no second check.
         const known = credentials.has(secretId)
         if (!known && !(await isGenuineSecretId(secretId, (await keys()).mac))) return undefined
@@ -75,7 +79,7 @@ export function createDirectoryCache(deps: { now: () => number; log: Log }): Dir
           const stored = await registry.findCredential(secretId)
           return stored && !stored.disabled ? open(stored, (await keys()).encryption) : undefined
         }
-        const opened = await credentials.get(secretId, read, waitUntil)
+        const opened = await credentials.get(secretId, read, waitUntil, notOlderThanMs)
         return opened && liveAt(deps.now(), opened)
       },
     }

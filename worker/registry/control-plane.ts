@@ -75,7 +75,7 @@ export interface AuditEntry {
   id: number
   /** Unix ms. */
   at: number
-  /** `admin`, a SecretId, or `relay`. */
+  /** `admin`, a SecretId, `relay` for what one found, or `edgehub` for what has expired. */
   by: string
   /** Such as `task.pause`, `credential.rotate`, `schema.create`. */
   action: string
@@ -94,7 +94,8 @@ interface Guarded {
 }
 
 /**
- * A datahub, credential or schema that the manager may not know of is answered like one that does not exist. All of them
+ * A datahub, credential or schema that the manager may not know of is answered like one that does not exist. A credential that was a manager
+ * when it was looked up, but was deleted or disabled or has expired since, gets `unauthenticated`. All of them
  * @throws UnavailableError when the registry can not be reached; whether a change was made is then not known.
  */
 export interface TaskControl {
@@ -103,7 +104,7 @@ export interface TaskControl {
   /** Deleted ones too, with status 3. */
   find: (by: Manager, ref: TaskRef) => Promise<Done<ManagedTask>>
   /** Oldest first, without deleted ones. */
-  list: (by: Manager) => Promise<ManagedTask[]>
+  list: (by: Manager) => Promise<Done<ManagedTask[]>>
   modify: (
     by: Manager,
     ref: TaskRef,
@@ -127,7 +128,7 @@ export interface CredentialControl {
     input: NewCredential,
   ) => Promise<Done<{ credential: ManagedCredential; secrets: CredentialSecrets }>>
   find: (by: Manager, secretId: string) => Promise<Done<ManagedCredential>>
-  list: (by: Manager) => Promise<ManagedCredential[]>
+  list: (by: Manager) => Promise<Done<ManagedCredential[]>>
   modify: (
     by: Manager,
     secretId: string,
@@ -150,7 +151,7 @@ export interface CredentialControl {
 export interface SchemaControl {
   create: (by: Manager, input: NewSchema) => Promise<Done<ManagedSchema>>
   find: (by: Manager, schemaId: string) => Promise<Done<ManagedSchema>>
-  list: (by: Manager) => Promise<ManagedSchema[]>
+  list: (by: Manager) => Promise<Done<ManagedSchema[]>>
   modify: (
     by: Manager,
     schemaId: string,

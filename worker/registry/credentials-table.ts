@@ -1,7 +1,8 @@
 /**
  * The registry's credentials, their secrets sealed. Each change looks at the credential, changes it, counts its revision up and notes it
  * in the audit log, without anything secret; the caller runs it in one transaction. A manager may do nothing that gives more than it has
- * itself. Sees no plain secret.
+ * itself. One that has expired is found by nobody, counts for nothing and can't be prolonged; its row goes when the next one is made. Sees no
+ * plain secret.
  */
 import { rejected, type Rejection } from '../rejection.ts'
 import type { AuditTable } from './audit-table.ts'
@@ -12,6 +13,12 @@ import type { CredentialChanges } from './forms.ts'
 import { ADMIN_RIGHTS, covers, type Rights } from './rights.ts'
 
 export const MAX_CREDENTIALS = 1_000
+
+/** Of a row that is there; takes the time. */
+const LIVE = '(expires IS NULL OR expires > ?)'
+
+/** Who the audit log names where time alone did it. */
+const BY_TIME = 'edgehub'
 
 export interface SealedKey {
   sealed: string
@@ -74,30 +81,34 @@ export class CredentialsTable {
     this.#audit = audit
   }
 
-  get(secretId: string): StoredCredential | null {
-    const query = 'SELECT * FROM credentials WHERE secret_id = ?'
-    const [row] = this.#sql.exec<CredentialRow>(query, secretId)
+  get(secretId: string, now: number): StoredCredential | null {
+    const query = `SELECT * FROM credentials WHERE secret_id = ? AND ${LIVE}`
+    const [row] = this.#sql.exec<CredentialRow>(query, secretId, now)
     return row ? storedOf(row) : null
   }
 
   /** Oldest first. */
-  all(): StoredCredential[] {
-    const query = 'SELECT * FROM credentials ORDER BY created, secret_id'
-    return this.#sql.exec<CredentialRow>(query).toArray().map(storedOf)
+  all(now: number): StoredCredential[] {
+    const query = `SELECT * FROM credentials WHERE ${LIVE} ORDER BY created, secret_id`
+    return this.#sql.exec<CredentialRow>(query, now).toArray().map(storedOf)
   }
 
-  /** As they are now, not as the manager's edge remembers them. undefined: it may manage nothing. */
-  rightsOf(by: string, now: number): Rights | undefined {
+  /** As they are now, not as the manager's edge remembers them: to that one it may still be a manager. */
+  rightsOf(by: string, now: number): Rights | Rejection {
     if (by === ADMIN_RIGHTS.by) return ADMIN_RIGHTS
-    const own = this.get(by)
-    if (!own || own.disabled || isOver(own.expires, now)) return undefined
-    return own.scopes.includes('manage')
-      ? { by, scopes: own.scopes, datahubs: own.datahubs, expires: own.expires }
-      : undefined
+    const own = this.get(by, now)
+    if (!own || own.disabled) {
+      const problem = 'The credential was deleted or disabled, or has expired.'
+      return { reason: 'unauthenticated', problem }
+    }
+    const { scopes, datahubs, expires } = own
+    return scopes.includes('manage')
+      ? { by, scopes, datahubs, expires }
+      : { reason: 'forbidden', problem: 'The credential has no scope manage.' }
   }
 
   find(rights: Rights, secretId: string, now: number): Done<ManagedCredential> {
-    const stored = this.get(secretId)
+    const stored = this.get(secretId, now)
     if (!stored || !covers(rights, stored)) {
       return rejected({ reason: 'credential_not_found', secretId })
     }
@@ -106,17 +117,18 @@ export class CredentialsTable {
 
   /** Oldest first. */
   list(rights: Rights, now: number): ManagedCredential[] {
-    return this.all()
+    return this.all(now)
       .filter((stored) => covers(rights, stored))
       .map((stored) => managedOf(stored, now))
   }
 
   create(rights: Rights, drawn: DrawnCredential, now: number): Done<ManagedCredential> {
     const { secretId, name, sealedKey, sealedToken, scopes, datahubs, expires } = drawn
-    const wrong = wrongWith(rights, { scopes, datahubs, expires }, expires, now)
+    const wrong = wrongWith(rights, { scopes, datahubs, expires }, now)
     if (wrong) return rejected(wrong)
     if (sealedToken !== undefined && expires === undefined) return rejected(NEEDS_AN_END)
-    const { n } = this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM credentials').one()
+    const query = `SELECT count(*) AS n FROM credentials WHERE ${LIVE}`
+    const { n } = this.#sql.exec<{ n: number }>(query, now).one()
     if (n >= MAX_CREDENTIALS) {
       return rejected({ reason: 'quota_exceeded', what: 'credentials', limit: MAX_CREDENTIALS })
     }
@@ -127,6 +139,7 @@ export class CredentialsTable {
       ...(expires !== undefined && { expires }),
       ...{ revision: 1, created: now, changed: now },
     }
+    this.#purge(now)
     this.#write(stored)
     const detail = { name, scopes, datahubs, expires, temporary: sealedToken !== undefined }
     const entry = { at: now, by: rights.by, action: 'credential.create', target: secretId, detail }
@@ -141,7 +154,7 @@ export class CredentialsTable {
     ifRevision: number | undefined,
     now: number,
   ): Done<ManagedCredential> {
-    const stored = this.#forChange(rights, secretId, ifRevision)
+    const stored = this.#forChange(rights, secretId, ifRevision, now)
     if ('reason' in stored) return rejected(stored)
     const fields = fieldsChanged(stored, changes)
     if (Object.keys(fields).length === 0) return done(managedOf(stored, now))
@@ -149,7 +162,7 @@ export class CredentialsTable {
     if (expires === null && stored.sealedToken !== undefined) return rejected(NEEDS_AN_END)
     const { expires: _before, ...rest } = stored
     const after = { ...rest, ...plain, ...(expires !== null && { expires }) }
-    const wrong = wrongWith(rights, after, fields.expires ?? undefined, now)
+    const wrong = wrongWith(rights, after, now)
     if (wrong) return rejected(wrong)
     return this.#change(rights, after, 'credential.modify', fields, now)
   }
@@ -162,7 +175,7 @@ export class CredentialsTable {
     ifRevision: number | undefined,
     now: number,
   ): Done<ManagedCredential> {
-    const stored = this.#forChange(rights, secretId, ifRevision)
+    const stored = this.#forChange(rights, secretId, ifRevision, now)
     if ('reason' in stored) return rejected(stored)
     const [newest] = stored.sealedKeys
     const kept = newest && keepMs > 0 ? [{ sealed: newest.sealed, expires: now + keepMs }] : []
@@ -178,7 +191,7 @@ export class CredentialsTable {
     ifRevision: number | undefined,
     now: number,
   ): Done<ManagedCredential> {
-    const stored = this.#forChange(rights, secretId, ifRevision)
+    const stored = this.#forChange(rights, secretId, ifRevision, now)
     if ('reason' in stored) return rejected(stored)
     this.#sql.exec('DELETE FROM credentials WHERE secret_id = ?', secretId)
     const { name } = stored
@@ -214,12 +227,22 @@ export class CredentialsTable {
     return changed
   }
 
+  /** Takes away the rows of those that have expired. */
+  #purge(now: number): void {
+    const query = 'DELETE FROM credentials WHERE expires <= ? RETURNING secret_id'
+    const rows = this.#sql.exec<{ secret_id: string }>(query, now).toArray()
+    if (rows.length === 0) return
+    const entry = { at: now, by: BY_TIME, action: 'credential.expire', target: 'credentials' }
+    this.#audit.add({ ...entry, detail: { secretIds: rows.map((row) => row.secret_id) } })
+  }
+
   #forChange(
     rights: Rights,
     secretId: string,
     ifRevision: number | undefined,
+    now: number,
   ): StoredCredential | Rejection {
-    const stored = this.get(secretId)
+    const stored = this.get(secretId, now)
     if (!stored || !covers(rights, stored)) return { reason: 'credential_not_found', secretId }
     if (ifRevision !== undefined && ifRevision !== stored.revision) {
       return { reason: 'precondition_failed', current: stored.revision }
@@ -285,18 +308,16 @@ function fieldsChanged(stored: StoredCredential, changes: CredentialChanges): Ch
   return Object.fromEntries(differs)
 }
 
-/** `newEnd`: where it is changed. One that is over already may be changed otherwise. */
 function wrongWith(
   rights: Rights,
   wanted: Parameters<typeof covers>[1],
-  newEnd: number | undefined,
   now: number,
 ): Rejection | undefined {
   if (!covers(rights, wanted)) {
     const problem = 'A credential may give no scope, no datahub and no time that it has not itself.'
     return { reason: 'forbidden', problem }
   }
-  if (isOver(newEnd, now)) {
+  if (isOver(wanted.expires, now)) {
     return { reason: 'invalid_value', path: 'expires', problem: 'it has to be in the future.' }
   }
   return undefined

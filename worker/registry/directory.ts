@@ -1,6 +1,7 @@
 /**
  * What the data plane knows of tasks and credentials. The directory answers from an isolate cache over the registry object: an entry is
- * fresh for 5 s, refreshed in the background after that, and never served when older than 15 s.
+ * fresh for 5 s, refreshed in the background after that, and never served when older than 15 s; a task that takes no reports is fresh for
+ * 1 s, and not served when older.
  */
 import type { DatahubId, InstanceId, TargetProblem, TopicName } from '#contract'
 import type { Schema } from '../schema/form.ts'
@@ -58,8 +59,11 @@ export interface Task {
 }
 
 export interface Directory {
-  /** undefined: forged (refused by its MAC, before any look-up), unknown, disabled, or expired. */
-  findCredential(secretId: string): Promise<Credential | undefined>
+  /**
+   * undefined: forged (refused by its MAC, before any look-up), unknown, disabled, or expired. `notOlderThanMs`: as it is stored, or was
+   * less than that ago.
+   */
+  findCredential(secretId: string, notOlderThanMs?: number): Promise<Credential | undefined>
   findTask(datahub: string): Promise<Task | undefined>
   /** The topics that these datahubs write to. */
   topicsOf(datahubs: Credential['datahubs']): Promise<ReadonlySet<TopicName>>

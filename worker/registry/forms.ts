@@ -14,6 +14,19 @@ const MAX_QPS_LIMIT = 100_000
 /** Kafka's own bound is far higher; Tencent documents this one for a topic. */
 const MAX_CREATED_PARTITIONS = 3_000
 
+/** What the registry gives back as it was given: half a surrogate pair, which JSON can escape, would come back as something else. */
+const wellFormed = z.refine<string>((text) => text.isWellFormed(), 'the text has a lone surrogate')
+
+function whole(min: number, max: number) {
+  const problem = `${min} to ${max} is allowed`
+  return z.int().check(z.minimum(min, problem), z.maximum(max, problem))
+}
+
+function text(maxChars: number) {
+  const problem = `at most ${maxChars} characters are allowed`
+  return z.string().check(z.maxLength(maxChars, problem), wellFormed)
+}
+
 const Name = z
   .string()
   .check(
@@ -22,19 +35,19 @@ const Name = z
       'it starts with a letter and has at most 64 letters, digits, "-", "." and "_"',
     ),
   )
-/** What the registry gives back as it was given: half a surrogate pair, which JSON can escape, would come back as something else. */
-const wellFormed = z.refine<string>((text) => text.isWellFormed(), 'the text has a lone surrogate')
-const Description = z.string().check(z.maxLength(512), wellFormed)
-const QpsLimit = z.int().check(z.minimum(1), z.maximum(MAX_QPS_LIMIT))
+const Description = text(512)
+const QpsLimit = whole(1, MAX_QPS_LIMIT)
 const Topic = TopicName.check(
   z.refine((t) => !isReservedTopic(t), 'topics edgehub-* and __* are reserved'),
 )
-export const SchemaId = z.string().check(z.regex(/^schema-[a-z0-9]{8}$/))
+export const SchemaId = z
+  .string()
+  .check(z.regex(/^schema-[a-z0-9]{8}$/, '"schema-" and 8 small letters or digits are expected'))
 export type SchemaId = z.infer<typeof SchemaId>
 
 /** Has the relay create the topic when it is not there: with this many partitions, or with as many as the brokers give by default. */
 const CreateTopic = z.strictObject({
-  partitions: z.optional(z.int().check(z.minimum(1), z.maximum(MAX_CREATED_PARTITIONS))),
+  partitions: z.optional(whole(1, MAX_CREATED_PARTITIONS)),
 })
 export type CreateTopic = z.infer<typeof CreateTopic>
 
@@ -63,14 +76,18 @@ export const TaskChanges = z.strictObject({
 })
 export type TaskChanges = z.infer<typeof TaskChanges>
 
-const CredentialName = z.string().check(z.maxLength(64), wellFormed)
-const Scopes = z.array(z.enum(SCOPES)).check(z.minLength(1))
-const Datahubs = z.union([
-  z.literal('all'),
-  z.array(DatahubId).check(z.minLength(1), z.maxLength(1_000)),
-])
+const CredentialName = text(64)
+const Scopes = z.array(z.enum(SCOPES)).check(z.minLength(1, 'at least one scope is expected'))
+const DATAHUBS = '"all" or 1 to 1000 ids of datahubs are expected'
+const Datahubs = z.union(
+  [
+    z.literal('all'),
+    z.array(DatahubId).check(z.minLength(1, DATAHUBS), z.maxLength(1_000, DATAHUBS)),
+  ],
+  DATAHUBS,
+)
 /** Unix ms, in the future when it is set. */
-const Expires = z.int().check(z.minimum(0))
+const Expires = z.int().check(z.minimum(0, 'Unix ms are expected'))
 
 export const NewCredential = z.strictObject({
   name: z._default(CredentialName, ''),
@@ -98,14 +115,17 @@ const MAX_KEPT_SECONDS = 30 * 86_400
 
 export const Rotation = z.strictObject({
   /** How long the secret of before is good as well; 0: not at all. */
-  keepSeconds: z._default(z.int().check(z.minimum(0), z.maximum(MAX_KEPT_SECONDS)), 86_400),
+  keepSeconds: z._default(whole(0, MAX_KEPT_SECONDS), 86_400),
 })
 export type Rotation = z.infer<typeof Rotation>
 
 const SchemaName = z
   .string()
   .check(z.regex(/^[A-Za-z0-9._-]{1,64}$/, 'it has 1 to 64 letters, digits, "-", "." and "_"'))
-const Fields = z.array(SchemaField).check(z.minLength(1), z.maxLength(MAX_SCHEMA_FIELDS))
+const FIELDS = `1 to ${MAX_SCHEMA_FIELDS} fields are expected`
+const Fields = z
+  .array(SchemaField)
+  .check(z.minLength(1, FIELDS), z.maxLength(MAX_SCHEMA_FIELDS, FIELDS))
 
 /** Names of fields differ, and a default fits its type: `worker/schema/` checks that. */
 export const NewSchema = z.strictObject({ name: SchemaName, fields: Fields })

@@ -6,6 +6,7 @@
  */
 import { DurableObject } from 'cloudflare:workers'
 import type { TargetState } from '#contract'
+import { log } from '../log.ts'
 import { rejected, type Rejected } from '../rejection.ts'
 import { AuditTable, type StoredAuditEntry } from './audit-table.ts'
 import type {
@@ -41,12 +42,14 @@ export class Registry extends DurableObject<Env> {
   readonly #tasks: TasksTable
   readonly #credentials: CredentialsTable
   readonly #schemas: SchemasTable
+  /** By the transaction that runs, or ran last. */
+  #noted: StoredAuditEntry[] = []
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     const { sql } = ctx.storage
     prepareTables(sql, (run) => ctx.storage.transactionSync(run))
-    this.#audit = new AuditTable(sql)
+    this.#audit = new AuditTable(sql, (entry) => this.#noted.push(entry))
     this.#tasks = new TasksTable(sql, this.#audit)
     this.#credentials = new CredentialsTable(sql, this.#audit)
     this.#schemas = new SchemasTable(sql, this.#audit, (id) => this.#tasks.boundTo(id))
@@ -62,8 +65,9 @@ export class Registry extends DurableObject<Env> {
     return this.#tasks.topics()
   }
 
+  /** null also for one that has expired. */
   findCredential(secretId: string): StoredCredential | null {
-    return this.#credentials.get(secretId)
+    return this.#credentials.get(secretId, Date.now())
   }
 
   /** Every topic that a task writes to or will write to, once; and which of them may be created. */
@@ -72,7 +76,7 @@ export class Registry extends DurableObject<Env> {
   }
 
   applyTargets(states: readonly TargetState[]): void {
-    this.ctx.storage.transactionSync(() => this.#tasks.applyTargets(states, Date.now()))
+    this.#transaction(() => this.#tasks.applyTargets(states, Date.now()))
   }
 
   createTask(by: string, task: DrawnTask): Done<ManagedTask> | 'id_taken' {
@@ -83,16 +87,28 @@ export class Registry extends DurableObject<Env> {
     return this.#as(by, (rights, now) => this.#tasks.find(rights, ref, now))
   }
 
-  listTasks(by: string): ManagedTask[] {
-    return this.#listAs(by, (rights, now) => this.#tasks.list(rights, now))
+  listTasks(by: string): Done<ManagedTask[]> {
+    return this.#as(by, (rights, now) => done(this.#tasks.list(rights, now)))
   }
 
-  modifyTask(by: string, ref: TaskRef, changes: TaskChanges, at: Revision): Done<ManagedTask> {
-    return this.#as(by, (rights, now) => this.#tasks.modify(rights, ref, changes, at, now))
+  modifyTask(
+    by: string,
+    ref: TaskRef,
+    changes: TaskChanges,
+    ifRevision: Revision,
+  ): Done<ManagedTask> {
+    return this.#as(by, (rights, now) => this.#tasks.modify(rights, ref, changes, ifRevision, now))
   }
 
-  changeTaskState(by: string, ref: TaskRef, change: StateChange, at: Revision): Done<ManagedTask> {
-    return this.#as(by, (rights, now) => this.#tasks.changeState(rights, ref, change, at, now))
+  changeTaskState(
+    by: string,
+    ref: TaskRef,
+    change: StateChange,
+    ifRevision: Revision,
+  ): Done<ManagedTask> {
+    return this.#as(by, (rights, now) =>
+      this.#tasks.changeState(rights, ref, change, ifRevision, now),
+    )
   }
 
   createCredential(by: string, drawn: DrawnCredential): Done<ManagedCredential> {
@@ -103,35 +119,41 @@ export class Registry extends DurableObject<Env> {
     return this.#as(by, (rights, now) => this.#credentials.find(rights, secretId, now))
   }
 
-  listCredentials(by: string): ManagedCredential[] {
-    return this.#listAs(by, (rights, now) => this.#credentials.list(rights, now))
+  listCredentials(by: string): Done<ManagedCredential[]> {
+    return this.#as(by, (rights, now) => done(this.#credentials.list(rights, now)))
   }
 
   modifyCredential(
     by: string,
     id: string,
     changes: CredentialChanges,
-    at: Revision,
+    ifRevision: Revision,
   ): Done<ManagedCredential> {
-    return this.#as(by, (rights, now) => this.#credentials.modify(rights, id, changes, at, now))
+    return this.#as(by, (rights, now) =>
+      this.#credentials.modify(rights, id, changes, ifRevision, now),
+    )
   }
 
   rotateCredential(
     by: string,
     id: string,
     rotation: { sealedKey: string; keepMs: number },
-    at: Revision,
+    ifRevision: Revision,
   ): Done<ManagedCredential> {
-    return this.#as(by, (rights, now) => this.#credentials.rotate(rights, id, rotation, at, now))
+    return this.#as(by, (rights, now) =>
+      this.#credentials.rotate(rights, id, rotation, ifRevision, now),
+    )
   }
 
-  deleteCredential(by: string, secretId: string, at: Revision): Done<ManagedCredential> {
-    return this.#as(by, (rights, now) => this.#credentials.delete(rights, secretId, at, now))
+  deleteCredential(by: string, secretId: string, ifRevision: Revision): Done<ManagedCredential> {
+    return this.#as(by, (rights, now) =>
+      this.#credentials.delete(rights, secretId, ifRevision, now),
+    )
   }
 
   /** All of them, with what is sealed. */
   sealedCredentials(by: string): Done<StoredCredential[]> {
-    return this.#asAdmin(by, () => this.#credentials.all())
+    return this.#asAdmin(by, (_, now) => this.#credentials.all(now))
   }
 
   /** How many were put in place; of a credential that was changed meanwhile, nothing. */
@@ -150,16 +172,21 @@ export class Registry extends DurableObject<Env> {
     return this.#as(by, (rights) => this.#schemas.find(rights, schemaId))
   }
 
-  listSchemas(by: string): ManagedSchema[] {
-    return this.#listAs(by, (rights) => this.#schemas.list(rights))
+  listSchemas(by: string): Done<ManagedSchema[]> {
+    return this.#as(by, (rights) => done(this.#schemas.list(rights)))
   }
 
-  modifySchema(by: string, id: string, changes: SchemaChanges, at: Revision): Done<ManagedSchema> {
-    return this.#as(by, (rights, now) => this.#schemas.modify(rights, id, changes, at, now))
+  modifySchema(
+    by: string,
+    id: string,
+    changes: SchemaChanges,
+    ifRevision: Revision,
+  ): Done<ManagedSchema> {
+    return this.#as(by, (rights, now) => this.#schemas.modify(rights, id, changes, ifRevision, now))
   }
 
-  deleteSchema(by: string, schemaId: string, at: Revision): Done<ManagedSchema> {
-    return this.#as(by, (rights, now) => this.#schemas.delete(rights, schemaId, at, now))
+  deleteSchema(by: string, schemaId: string, ifRevision: Revision): Done<ManagedSchema> {
+    return this.#as(by, (rights, now) => this.#schemas.delete(rights, schemaId, ifRevision, now))
   }
 
   /** Newest first. */
@@ -168,18 +195,22 @@ export class Registry extends DurableObject<Env> {
   }
 
   #as<T>(by: string, run: (rights: Rights, now: number) => T): T | Rejected {
-    return this.ctx.storage.transactionSync(() => {
+    return this.#transaction(() => {
       const now = Date.now()
       const rights = this.#credentials.rightsOf(by, now)
-      return rights ? run(rights, now) : rejected({ reason: 'forbidden', problem: NOT_A_MANAGER })
+      return 'reason' in rights ? rejected(rights) : run(rights, now)
     })
   }
 
-  /** Who may manage nothing sees nothing. */
-  #listAs<T>(by: string, run: (rights: Rights, now: number) => T[]): T[] {
-    const now = Date.now()
-    const rights = this.#credentials.rightsOf(by, now)
-    return rights ? run(rights, now) : []
+  /**
+   * What is noted in the audit log becomes lines of the worker's log once the transaction is made, and none where it throws. The table ends
+   * somewhere, the log goes where it is shipped to.
+   */
+  #transaction<T>(run: () => T): T {
+    this.#noted = []
+    const result = this.ctx.storage.transactionSync(run)
+    for (const entry of this.#noted) log({ level: 'info', message: 'Changed.', ...entry })
+    return result
   }
 
   #asAdmin<T>(by: string, run: (rights: Rights, now: number) => T): Done<T> {
@@ -190,5 +221,3 @@ export class Registry extends DurableObject<Env> {
     )
   }
 }
-
-const NOT_A_MANAGER = 'The credential has no scope manage.'

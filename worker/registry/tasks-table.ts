@@ -49,8 +49,11 @@ const LIVE = 'tasks.status NOT IN (2, 3)'
 
 const BY_RELAY = 'relay'
 
-/** They may name any topic of the cluster, and whoever has the datahub sends to it and reads it: a matter of those who make datahubs. */
-const TARGET = ['topic', 'nextTopic', 'createTopic'] as const
+/**
+ * What only those change who make datahubs. A target may be any topic of the cluster, and whoever has the datahub sends to it and reads it;
+ * a limit that its user could raise would be none.
+ */
+const FOR_MAKERS = ['topic', 'nextTopic', 'createTopic', 'qpsLimit'] as const
 
 export class TasksTable {
   readonly #sql: SqlStorage
@@ -138,8 +141,9 @@ export class TasksTable {
     if (status === 2) return rejected(conflict(stored, status, 'a change'))
     const fields = fieldsChanged(stored, status, changes)
     if (Object.keys(fields).length === 0) return done(managed)
-    if (rights.datahubs !== 'all' && TARGET.some((field) => field in fields)) {
-      const problem = 'Only who may manage all datahubs may change where one writes to.'
+    if (rights.datahubs !== 'all' && FOR_MAKERS.some((field) => field in fields)) {
+      const problem =
+        'Only who may manage all datahubs may change where one writes to, and how much it takes.'
       return rejected({ reason: 'forbidden', problem })
     }
     const wrong = this.#wrongWith(fields, stored.datahub)
@@ -178,7 +182,10 @@ export class TasksTable {
     return rows.toArray().map(({ datahub, topic }) => [datahub, topic])
   }
 
-  /** A topic that a running task had already is never created again: that it is gone is for people to see. */
+  /**
+   * A topic that a running task had already is not created again by itself: that it is gone is for people to see. A restart asks for the
+   * topic anew, so from then on it may be created again.
+   */
   watched(): WatchedTopics {
     const topics = new Set<string>()
     const create = new Map<string, CreateTopic>()

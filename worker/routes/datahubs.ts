@@ -5,6 +5,7 @@
 import { refuse, type AppContext } from '../context.ts'
 import type { Done, ManagedTask, TaskControl } from '../registry/control-plane.ts'
 import { STATES } from '../registry/directory.ts'
+import { done } from '../registry/done.ts'
 import { NewTask, TaskChanges } from '../registry/forms.ts'
 import { rejected } from '../rejection.ts'
 import {
@@ -30,8 +31,10 @@ export function listDatahubs(c: AppContext): Promise<Response> {
   return answerPage(
     c,
     'datahubs',
-    async ({ name = '' }) =>
-      (await tasksOf(c).list(c.get('manager'))).filter((task) => task.name.includes(name)),
+    async ({ name = '' }) => {
+      const all = await tasksOf(c).list(c.get('manager'))
+      return all.status === 'done' ? done(all.value.filter((t) => t.name.includes(name))) : all
+    },
     { keyOf: (task) => [task.created, task.datahub], show, filters: ['name'] },
   )
 }

@@ -7,7 +7,7 @@ import { readBody } from '../body.ts'
 import { answer, refuse, type AppContext } from '../context.ts'
 import { etagOf, isNotModified, parseIfMatch } from '../etag.ts'
 import { nextLink, pageOf, parsePageQuery, type SortKey } from '../page.ts'
-import { JSON_ONLY, parseAs, readJsonAs, type Parsed } from '../parse.ts'
+import { JSON_ONLY, parseAs, readJsonAs, wrongMediaType, type Parsed } from '../parse.ts'
 import type { Done } from '../registry/control-plane.ts'
 import { rejected } from '../rejection.ts'
 
@@ -32,7 +32,7 @@ export async function readOptional<T>(c: AppContext, schema: z.ZodMiniType<T>): 
   if (c.req.header('Content-Type') !== undefined) return readNew(c, schema)
   const body = await readBody(c.req.raw, 0)
   if (body) return parseAs({}, schema)
-  return rejected({ reason: 'unsupported_media_type', expected: JSON_ONLY.join() })
+  return rejected(wrongMediaType())
 }
 
 interface Revised {
@@ -98,17 +98,19 @@ export function answerUnlessKnown(c: AppContext, shown: Revised): Response {
   return new Response(null, { status: 304, headers: { ETag, 'Cache-Control': 'no-store' } })
 }
 
-/** The page that the address asks for, as `{"<list>": […], "cursor": "…"}`. @throws what `all` throws */
+/** The page that the address asks for, as `{"<list>": […], "cursor": "…"}`, or why there is none. @throws what `all` throws */
 export async function answerPage<T>(
   c: AppContext,
   list: string,
-  all: (filters: Readonly<Record<string, string | undefined>>) => Promise<readonly T[]>,
+  all: (filters: Readonly<Record<string, string | undefined>>) => Promise<Done<readonly T[]>>,
   { keyOf, show, filters }: PageRules<T>,
 ): Promise<Response> {
   const query = parsePageQuery(new URL(c.req.url).searchParams, list, filters)
   if (query.status === 'rejected') return refuse(c, query.rejection)
-  const { items, cursor } = pageOf(await all(query.value.filters), keyOf, query.value, list)
-  return sendPage(c, list, items.map(show), cursor)
+  return answerDone(c, await all(query.value.filters), (found) => {
+    const { items, cursor } = pageOf(found, keyOf, query.value, list)
+    return sendPage(c, list, items.map(show), cursor)
+  })
 }
 
 interface PageRules<T> {

@@ -17,7 +17,7 @@ export function schemaProblem(fields: readonly SchemaField[]): SchemaProblem | u
   for (const [index, field] of fields.entries()) {
     const earlier = places.get(field.name)
     if (earlier !== undefined) {
-      const problem = `${field.name} is the name of fields.${earlier} already.`
+      const problem = `the name ${field.name} is that of fields.${earlier} already.`
       return { path: `fields.${index}.name`, problem }
     }
     places.set(field.name, index)

@@ -42,8 +42,15 @@ export function result(value: unknown): Answered {
 }
 
 /** A parameter that is a whole number, both bounds included. */
-export function whole(min: number, max: number, problem = `${min} to ${max} is allowed`) {
+export function whole(min: number, max: number, problem = allowed(min, max)) {
   return z.int(problem).check(z.minimum(min, problem), z.maximum(max, problem))
+}
+
+/** A bound that no client means is not told. */
+function allowed(min: number, max: number): string {
+  return max === Number.MAX_SAFE_INTEGER
+    ? `at least ${min} is allowed`
+    : `${min} to ${max} is allowed`
 }
 
 export type Action = (call: Call, deps: TencentDeps) => Promise<Answered | Refused>

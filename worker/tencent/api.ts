@@ -59,7 +59,9 @@ export async function handleTencentRequest(request: Request, deps: TencentDeps):
     const result = await answer(request, { ...deps, log })
     if (result.status === 'answered') return successResponse(result.fields, ids)
     const { error, reason, tried, cause } = result
-    const level = error.code === 'InternalError' ? 'error' : cause === undefined ? 'info' : 'warn'
+    // The candidates of a signature as well: who sets up a client looks for them, and a local stack logs from `warn` on.
+    const isNotable = cause !== undefined || tried !== undefined
+    const level = error.code === 'InternalError' ? 'error' : isNotable ? 'warn' : 'info'
     log({ level, message: 'API call refused.', code: error.code, reason, tried, cause })
     return errorResponse(error, ids)
   } catch (error) {

@@ -14,7 +14,7 @@ import {
   type CallParameters,
 } from './parameters.ts'
 import type { CheckOptions, SignatureCheck } from './signature.ts'
-import type { SignedRequest } from './signed-request.ts'
+import type { RequestHead } from './signed-request.ts'
 import { parseTc3Authorization, TC3_ALGORITHM } from './tc3-authorization.ts'
 import { checkTc3Signature } from './tc3.ts'
 import { checkV1Signature } from './v1.ts'
@@ -26,38 +26,44 @@ export interface CallHead {
   version: string
   /** '' for none. */
   token: string
-  verify: (options: CheckOptions) => Promise<SignatureCheck>
+  verify: (body: Uint8Array, options: CheckOptions) => Promise<SignatureCheck>
   /** Why it gets no further though its signature may be right. */
   problem?: CallProblem
-  parameters: () => Parsed<CallParameters>
+  parameters: (body: Uint8Array) => Parsed<CallParameters>
 }
 
 export type NoHead =
   | { status: 'problem'; problem: CallProblem }
   | { status: 'rejected'; rejection: Rejection }
 
-export function readHead(request: SignedRequest): CallHead | NoHead {
+/** `form`: the body where `hasV1Form`; otherwise nothing of a body is needed yet. */
+export function readHead(request: RequestHead, form: Uint8Array): CallHead | NoHead {
   const authorization = request.headers.get('authorization')?.trim() ?? ''
   if (authorization === 'SKIP') return problem({ reason: 'unsigned_not_allowed' })
   // A request without any signature ends here too, at the first thing that it does not have.
   if (!isTc3(request)) {
-    const v1 = readV1Pairs(request)
+    const v1 = readV1Pairs(request, form)
     if (v1.status !== 'none') return v1.status === 'pairs' ? readV1Head(request, v1.pairs) : v1
   }
   return readTc3Head(request, authorization)
 }
 
+/** Whether the body has to be known before the caller: the common parameters of signature v1 stand in it. */
+export function hasV1Form(request: Pick<RequestHead, 'method' | 'headers'>): boolean {
+  return request.method === 'POST' && isForm(request) && !isTc3(request)
+}
+
 /** By how `Authorization` begins; whether it is whole is not looked at. */
-export function isTc3({ headers }: Pick<SignedRequest, 'headers'>): boolean {
+function isTc3({ headers }: Pick<RequestHead, 'headers'>): boolean {
   return headers.get('authorization')?.trim().startsWith(TC3_ALGORITHM) ?? false
 }
 
-export function isForm({ headers }: Pick<SignedRequest, 'headers'>): boolean {
+function isForm({ headers }: Pick<RequestHead, 'headers'>): boolean {
   const contentType = headers.get('content-type') ?? ''
   return /^application\/x-www-form-urlencoded[ \t]*(;|$)/i.test(contentType)
 }
 
-function readTc3Head(request: SignedRequest, authorizationText: string): CallHead | NoHead {
+function readTc3Head(request: RequestHead, authorizationText: string): CallHead | NoHead {
   const header = (name: string): string => request.headers.get(name)?.trim() ?? ''
   const absent =
     // Timestamp first: what the real service says to a bare unsigned request.
@@ -77,11 +83,10 @@ function readTc3Head(request: SignedRequest, authorizationText: string): CallHea
     action: header('X-TC-Action'),
     version: header('X-TC-Version'),
     token: header('X-TC-Token'),
-    verify: (options) => checkTc3Signature(request, authorization, options),
+    verify: (body, options) => checkTc3Signature({ ...request, body }, authorization, options),
     ...(!isGet && !isJson && { problem: wrongContentType(contentType, 'application/json') }),
     // The query of a POST is not part of what is signed, so nothing is read from it.
-    parameters: () =>
-      isGet ? parametersOfQuery(request.rawQuery) : parametersOfJson(request.body),
+    parameters: (body) => (isGet ? parametersOfQuery(request.rawQuery) : parametersOfJson(body)),
   }
 }
 
@@ -89,7 +94,8 @@ const SIGNATURE = /(^|&)(Signature|SecretId)=/
 
 /** none: nothing hints at signature v1. A GET has its parameters in the query, a POST in the form and nowhere else. */
 function readV1Pairs(
-  request: SignedRequest,
+  request: RequestHead,
+  form: Uint8Array,
 ): { status: 'pairs'; pairs: Pair[] } | { status: 'none' } | NoHead {
   const isGet = request.method === 'GET'
   if (!isGet && !isForm(request)) {
@@ -97,7 +103,7 @@ function readV1Pairs(
     const contentType = request.headers.get('content-type')?.trim() ?? ''
     return problem(wrongContentType(contentType, 'application/x-www-form-urlencoded'))
   }
-  const text = isGet ? request.rawQuery : decodeUtf8(request.body)
+  const text = isGet ? request.rawQuery : decodeUtf8(form)
   if (text === undefined) return { status: 'rejected', rejection: { reason: 'not_utf8' } }
   const pairs = parsePairs(text)
   if (pairs.status === 'rejected') return pairs
@@ -120,7 +126,7 @@ const COMMON_PARAMETERS = new Set([
   'Language',
 ])
 
-function readV1Head(request: SignedRequest, pairs: readonly Pair[]): CallHead | NoHead {
+function readV1Head(request: RequestHead, pairs: readonly Pair[]): CallHead | NoHead {
   const common = new Map(pairs.filter(([name]) => COMMON_PARAMETERS.has(name)))
   const valueOf = (name: string): string => common.get(name) ?? ''
   const required = ['Timestamp', 'Action', 'Version', 'SecretId', 'Nonce', 'Signature']
@@ -132,7 +138,7 @@ function readV1Head(request: SignedRequest, pairs: readonly Pair[]): CallHead | 
     action: valueOf('Action'),
     version: valueOf('Version'),
     token: valueOf('Token'),
-    verify: (options) => checkV1Signature(request, pairs, options),
+    verify: (_, options) => checkV1Signature(request, pairs, options),
     parameters: () => parametersOfPairs(pairs.filter(([name]) => !COMMON_PARAMETERS.has(name))),
   }
 }

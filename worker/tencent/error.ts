@@ -5,7 +5,7 @@
 import { MAX_BODY_BYTES } from '#contract'
 import { TROUBLE } from '../query/trouble.ts'
 import type { TaskStatus } from '../registry/directory.ts'
-import type { Rejection } from '../rejection.ts'
+import { sentence, type Rejection } from '../rejection.ts'
 import { TIMESTAMP_TOLERANCE_SECONDS, type SignatureProblem } from './signature.ts'
 
 export const TENCENT_CODES = [
@@ -50,6 +50,7 @@ export type CallProblem =
   /** `form`: of signature v1, where TC3 may have more. `bytes` where they are known. */
   | { reason: 'request_too_large'; part: 'query' | 'form' | 'body'; bytes?: number; limit: number }
   | { reason: 'content_type_not_supported'; contentType: string; expected: string }
+  | { reason: 'content_encoding_not_supported'; encoding: string }
   /** `Authorization: SKIP` */
   | { reason: 'unsigned_not_allowed' }
   | { reason: 'common_parameter_missing'; name: string }
@@ -80,6 +81,11 @@ export function errorOfCall(problem: CallProblem): TencentError {
       return {
         code: 'UnsupportedOperation',
         message: `The content type \`${clip(problem.contentType)}\` is not supported; use \`${problem.expected}\`.`,
+      }
+    case 'content_encoding_not_supported':
+      return {
+        code: 'UnsupportedOperation',
+        message: `The content encoding \`${clip(problem.encoding)}\` is not supported; send the body as it is.`,
       }
     case 'unsigned_not_allowed':
       return {
@@ -187,7 +193,7 @@ export function errorOfRejection(rejection: Rejection): TencentError {
     case 'unsupported_media_type':
       return {
         code: 'UnsupportedOperation',
-        message: `The content type is not supported; use \`${rejection.expected}\`.`,
+        message: rejection.problem,
       }
     case 'malformed_parameter': {
       const { path, problem } = rejection
@@ -384,7 +390,7 @@ function missing(name: string): TencentError {
 function badValue(name: string, problem: string): TencentError {
   return {
     code: 'InvalidParameterValue',
-    message: `A value specified in \`${clip(name)}\` is not valid. ${problem}`,
+    message: `A value specified in \`${clip(name)}\` is not valid. ${sentence(problem)}`,
   }
 }
 

@@ -1,5 +1,6 @@
 /** The body of a call → the JSON object that it must be. Total: never throws. */
 import { decodeUtf8 } from '../body.ts'
+import { jsonProblem } from '../parse.ts'
 import type { Rejection } from '../rejection.ts'
 
 export type JsonObject = Record<string, unknown>
@@ -14,7 +15,8 @@ export function parseObject(body: Uint8Array): { fields: JsonObject } | { reject
     json = JSON.parse(text)
   } catch (error) {
     // V8 quotes the text around the fault: good for the client, and the log is not given it. It may cut through a surrogate pair.
-    const problem = error instanceof Error ? error.message.toWellFormed() : 'it does not parse'
+    const told = error instanceof Error ? error.message.toWellFormed() : 'it does not parse'
+    const problem = jsonProblem(text) ?? told
     return { rejection: { reason: 'invalid_json', problem } }
   }
   if (isObject(json)) return { fields: json }

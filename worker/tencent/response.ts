@@ -17,7 +17,9 @@ export function successResponse(fields: Record<string, unknown>, ids: ResponseId
 
 /** `Error` is there only on failure: Python and PHP test for the key's presence. */
 export function errorResponse({ code, message }: TencentError, ids: ResponseIds): Response {
-  return respond({ Error: { Code: code, Message: message }, RequestId: ids.requestId }, ids)
+  // A message may quote what a client sent, and JSON can escape half a surrogate pair, which some parsers do not take.
+  const error = { Code: code, Message: message.toWellFormed() }
+  return respond({ Error: error, RequestId: ids.requestId }, ids)
 }
 
 function respond(fields: Record<string, unknown>, { requestId, traceId }: ResponseIds): Response {

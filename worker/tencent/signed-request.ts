@@ -3,7 +3,7 @@
  * gateway may have changed the host, so a signature is checked against a short list. Pure; it decides nothing.
  */
 
-export interface SignedRequest {
+export interface RequestHead {
   method: string
   /** As in the request line, not decoded. */
   rawPath: string
@@ -11,6 +11,9 @@ export interface SignedRequest {
   rawQuery: string
   /** With `host`. */
   headers: Headers
+}
+
+export interface SignedRequest extends RequestHead {
   body: Uint8Array
 }
 
@@ -18,12 +21,12 @@ export interface SignedRequest {
  * Path and query as texts of the URL, not parsed again: decoding and encoding them would change what was signed. Where there is no
  * Host header, the URL's authority is the host (HTTP/2 and HTTP/3 send nothing else).
  */
-export function signedRequestOf(request: Request, body: Uint8Array): SignedRequest {
+export function requestHeadOf(request: Request): RequestHead {
   const [, authority = '', rawPath = '', rawQuery = ''] =
     /^[a-z]+:\/\/([^/?#]*)([^?#]*)\??([^#]*)/i.exec(request.url) ?? []
   const headers = new Headers(request.headers)
   if (!headers.has('host')) headers.set('host', authority)
-  return { method: request.method, rawPath, rawQuery, headers, body }
+  return { method: request.method, rawPath, rawQuery, headers }
 }
 
 /**

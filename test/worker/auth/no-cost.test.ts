@@ -1,6 +1,6 @@
 // What a caller without valid credentials can make the worker do: nothing that is stored, queued or charged for.
 import { env } from 'cloudflare:workers'
-import { describe, it } from 'vitest'
+import { describe, it, vi } from 'vitest'
 import { createApp } from '../../../worker/app.ts'
 import { REGISTRY_NAME } from '../../../worker/registry/registry.ts'
 import { servicesFor } from '../../../worker/services.ts'
@@ -124,8 +124,9 @@ describe('without valid credentials', () => {
     expect(new Set(calls.map((call) => call.split('.')[0]))).toEqual(new Set(['STATUS']))
   })
 
-  it('a genuine SecretId with a wrong secret is looked up once for all its calls, and nothing else', async ({
+  it('a genuine SecretId with a wrong secret is looked up once a second for all its calls, and nothing else', async ({
     expect,
+    onTestFinished,
   }) => {
     const { secretId, datahub } = await makeAccess(testClient())
     const registry = env.REGISTRY.getByName(REGISTRY_NAME)
@@ -138,6 +139,8 @@ describe('without valid credentials', () => {
         },
       }),
     }
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
     const client = testClient({ REGISTRY })
     const headers = { Authorization: `Basic ${btoa(`${secretId}:wrong`)}` }
     for (let i = 0; i < 3; i++) {
@@ -148,6 +151,7 @@ describe('without valid credentials', () => {
       const signed = await signedCall('{}', { secretId, secretKey: 'wrong', timestamp })
       expect(await (await client.fetch(signed)).text()).toContain('SignatureFailure')
     }
+    // Time stands still.
     expect(calls).toEqual([secretId])
     expect(client.sent).toEqual([])
   })

@@ -40,7 +40,10 @@ describe('targets', () => {
       return watch.create?.filter(({ topic }) => own.has(topic))
     }
     const created = { topic: six.topic, partitions: 6 }
-    expect(await told()).toEqual([{ topic: byDefault.topic }, created])
+    // Tasks of one millisecond come in the order of their ids, which are random.
+    const first = await told()
+    expect(first).toHaveLength(2)
+    expect(first).toEqual(expect.arrayContaining([{ topic: byDefault.topic }, created]))
     const targets = [
       { topic: byDefault.topic, status: 'fit', partitions: 1 } as const,
       { topic: six.topic, status: 'unfit', reason: 'topic_not_created' } as const,

@@ -57,7 +57,17 @@ describe('the parameters of GET /v1/messages', () => {
     expect(parse(query)).toMatchObject({ status: 'rejected', rejection: { reason, path } })
   })
 
+  it('says which other ways to ask there are, where one begins to', ({ expect }) => {
+    const hint = 'Give messageId alone, or topic, partition and offset, or topic and from.'
+    for (const query of ['', 'topic=t', 'topic=t&offset=1']) {
+      expect(parse(query)).toMatchObject({ rejection: { reason: 'missing', hint } })
+    }
+  })
+
   it('name the limits', ({ expect }) => {
+    expect(parse('topic=t&offset=9223372036854775808&partition=1')).toMatchObject({
+      rejection: { problem: 'a whole number from 0 to 9223372036854775807 is expected.' },
+    })
     expect(parse('topic=t&from=0&limit=101')).toMatchObject({
       rejection: { problem: 'a whole number from 1 to 100 is expected.' },
     })

@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest'
-import { AgeingCache } from '../../../worker/registry/ageing-cache.ts'
+import { AgeingCache, SOON_MS } from '../../../worker/registry/ageing-cache.ts'
 import { UnavailableError } from '../../../worker/unavailable.ts'
 import { latch } from '../support/client.ts'
 
@@ -12,6 +12,7 @@ function makeCache(maxEntries = 100) {
     now: () => clock.now,
     log: () => {},
     maxEntries,
+    isPassing: (value) => value === 'soon another',
     sharedLimitMs: 5,
   })
   return {
@@ -22,7 +23,7 @@ function makeCache(maxEntries = 100) {
     answer(value: () => Promise<string | undefined>) {
       next = value
     },
-    get: (key = 'k') =>
+    get: (key = 'k', notOlderThanMs?: number) =>
       cache.get(
         key,
         () => {
@@ -30,6 +31,7 @@ function makeCache(maxEntries = 100) {
           return next()
         },
         (promise) => background.push(promise),
+        notOlderThanMs,
       ),
   }
 }
@@ -153,25 +155,75 @@ describe('the ageing cache', () => {
     expect(['a', 'b', 'c'].map((key) => c.cache.has(key))).toEqual([false, true, true])
   })
 
-  it('reads a value that it does not keep each time', async ({ expect }) => {
-    const cache = new AgeingCache<string>({
-      now: () => 1,
-      log: () => {},
-      maxEntries: 9,
-      keeps: (value) => value !== 'soon',
-    })
-    const values = ['soon', 'soon', 'there', 'gone']
-    const get = (): Promise<string | undefined> =>
-      cache.get(
-        'k',
-        async () => values.shift(),
-        () => {},
-      )
-    expect([await get(), await get(), await get(), await get()]).toEqual([
-      'soon',
-      'soon',
-      'there',
-      'there',
-    ])
+  it('serves a value that is about to change for 1 s, and then reads before it answers', async ({
+    expect,
+  }) => {
+    const c = makeCache()
+    c.answer(async () => 'soon another')
+    await c.get()
+    c.clock.now += SOON_MS - 1
+    c.answer(async () => 'first')
+    expect(await c.get()).toBe('soon another')
+    c.clock.now += 1
+    expect(await c.get()).toBe('first')
+    expect(c.reads()).toBe(2)
+    c.clock.now += 4_999
+    expect(await c.get()).toBe('first')
+    expect(c.reads()).toBe(2)
+  })
+
+  it('costs one read a second of a value that stays about to change, however often it is asked', async ({
+    expect,
+  }) => {
+    const c = makeCache()
+    c.answer(async () => 'soon another')
+    for (let ms = 0; ms < 3_000; ms += 100) {
+      await Promise.all([c.get(), c.get(), c.get()])
+      c.clock.now += 100
+    }
+    expect(c.reads()).toBe(3)
+  })
+
+  it('serves no older value that is about to change, also while the registry is away', async ({
+    expect,
+  }) => {
+    const c = makeCache()
+    c.answer(async () => 'soon another')
+    await c.get()
+    c.clock.now += SOON_MS
+    c.answer(down)
+    await expect(c.get()).rejects.toThrow(UnavailableError)
+  })
+
+  it('serves nothing of the age that the caller does not want, and shares no read of that age', async ({
+    expect,
+  }) => {
+    const c = makeCache()
+    await c.get()
+    c.clock.now += 999
+    c.answer(async () => 'second')
+    expect(await c.get('k', 1_000)).toBe('first')
+    c.clock.now += 1
+    const reading = latch<string>()
+    c.answer(() => reading.promise)
+    const slow = c.get('k', 1_000)
+    c.clock.now += 1_000
+    c.answer(async () => 'third')
+    const two = await Promise.all([c.get('k', 1_000), c.get('k', 1_000)])
+    expect(two).toEqual(['third', 'third'])
+    reading.open('second')
+    expect(await slow).toBe('second')
+    // The older read ended last, and is not what is kept.
+    expect(await c.get()).toBe('third')
+    expect(c.reads()).toBe(3)
+  })
+
+  it('has no answer for who wants a newer one than can be read', async ({ expect }) => {
+    const c = makeCache()
+    await c.get()
+    c.clock.now += 1_000
+    c.answer(down)
+    await expect(c.get('k', 1_000)).rejects.toThrow(UnavailableError)
+    expect(await c.get()).toBe('first')
   })
 })

@@ -1,9 +1,21 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, it, vi } from 'vitest'
 import { MAX_AUDIT_ENTRIES } from '../../../worker/registry/audit-table.ts'
-import { ADMIN, drawnTask, fit, newRegistry, one, setClock, START, valueOf } from './rig.ts'
+import type { Registry } from '../../../worker/registry/registry.ts'
+import {
+  ADMIN,
+  drawnCredential,
+  drawnTask,
+  fit,
+  newRegistry,
+  one,
+  setClock,
+  START,
+  valueOf,
+} from './rig.ts'
 
 afterEach(() => void vi.useRealTimers())
+afterEach(() => void vi.restoreAllMocks())
 
 const two = { datahub: drawnTask(2).datahub }
 
@@ -47,6 +59,44 @@ describe('the audit log', () => {
     await registry.modifyTask(ADMIN, one, { name: 'other' }, 7)
     await registry.modifyTask(ADMIN, one, { schemaId: 'schema-x' }, undefined)
     expect(valueOf(await registry.auditLog(ADMIN, { limit: 10 }))).toHaveLength(1)
+  })
+
+  it('is in the log of the worker as well, a line an entry, none for what was refused or rolled back', async ({
+    expect,
+  }) => {
+    const registry = newRegistry()
+    const info = vi.spyOn(console, 'info').mockImplementation(() => {})
+    valueOf(await registry.createTask(ADMIN, drawnTask(1)))
+    await registry.applyTargets([fit('topic1'), fit('topic2')])
+    await registry.modifyTask(ADMIN, one, { name: 'task1' }, undefined)
+    await registry.modifyTask(ADMIN, one, { name: 'other' }, 7)
+    const sealed = drawnCredential(1, { sealedToken: 'sealed token', expires: Date.now() + 9_999 })
+    valueOf(await registry.createCredential(ADMIN, sealed))
+    const entries = valueOf(await registry.auditLog(ADMIN, { limit: 10 })).reverse()
+    expect(entries).toHaveLength(3)
+    const lines = info.mock.calls.map(([line]) => String(line))
+    expect(lines.map((line) => JSON.parse(line))).toEqual(
+      entries.map((entry) => ({ level: 'info', message: 'Changed.', ...entry })),
+    )
+    expect(lines.join()).not.toContain('sealed')
+
+    // The first change of the transaction is noted, the second one fails.
+    info.mockClear()
+    for (const n of [2, 3]) {
+      valueOf(await registry.createTask(ADMIN, drawnTask(n, { topic: 'same' })))
+    }
+    await runInDurableObject(registry, (object: Registry, { storage: { sql } }) => {
+      sql.exec(
+        `CREATE TRIGGER broken BEFORE UPDATE ON tasks WHEN NEW.datahub = '${drawnTask(3).datahub}'
+         BEGIN SELECT RAISE(ABORT, 'broken'); END`,
+      )
+      expect(() => object.applyTargets([fit('same')])).toThrow('broken')
+      sql.exec('DROP TRIGGER broken')
+    })
+    valueOf(await registry.changeTaskState(ADMIN, one, 'pause', undefined))
+    const later = info.mock.calls.map(([line]) => JSON.parse(String(line)) as { id: number })
+    expect(later.map(({ id }) => id)).toEqual([4, 5, 6])
+    expect(valueOf(await registry.auditLog(ADMIN, { limit: 10 }))[0]?.id).toBe(6)
   })
 
   it('is read page by page, and of one target', async ({ expect }) => {

@@ -33,7 +33,7 @@ it('what is asked of tasks goes over those that are there, however many were del
         return cursor
       },
     } as SqlStorage
-    const tasks = new TasksTable(counted, new AuditTable(counted))
+    const tasks = new TasksTable(counted, new AuditTable(counted, () => {}))
     expect(tasks.list(ADMIN_RIGHTS, Date.now()).map(({ status }) => status)).toEqual([0, 2])
     expect(tasks.boundTo(schemaId)).toEqual([drawnTask(1).datahub])
     expect(tasks.topics()).toHaveLength(1)

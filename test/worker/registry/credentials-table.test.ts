@@ -46,7 +46,7 @@ describe('a credential', () => {
     }
     const shown = { ...common, temporary: true, olderSecrets: [] }
     expect(valueOf(await registry.readCredential(ADMIN, 'AKID1'))).toEqual(shown)
-    expect(await registry.listCredentials(ADMIN)).toEqual([shown])
+    expect(valueOf(await registry.listCredentials(ADMIN))).toEqual([shown])
     const sealed = { sealedKeys: [{ sealed: 'sealed 1' }], sealedToken: 'sealed token' }
     expect(await registry.findCredential('AKID1')).toEqual({ ...common, ...sealed })
     expect(await registry.findCredential('AKID2')).toBeNull()
@@ -54,11 +54,11 @@ describe('a credential', () => {
   })
 
   it('is changed where it is wished, and otherwise stays', async ({ expect }) => {
-    const registry = await withCredentials({ expires: START + 1, scopes: ['send', 'query'] })
+    const registry = await withCredentials({ expires: START + 15, scopes: ['send', 'query'] })
     const modify = async (changes: object) =>
       valueOf(await registry.modifyCredential(ADMIN, 'AKID1', changes, undefined))
     setClock(START + 10)
-    const same = { name: '', scopes: ['send', 'query'], expires: START + 1, disabled: false }
+    const same = { name: '', scopes: ['send', 'query'], expires: START + 15, disabled: false }
     expect(await modify(same)).toMatchObject({ revision: 1, changed: START })
     const changed = await modify({ name: 'm', disabled: true, expires: null, datahubs: [A] })
     expect(changed).toMatchObject({ name: 'm', disabled: true, datahubs: [A], revision: 2 })
@@ -78,7 +78,10 @@ describe('a credential', () => {
       rejectionOf(await registry.modifyCredential(ADMIN, id, { expires }, undefined))
     expect(await modify('AKID1', null)).toMatchObject(atExpires)
     expect(await modify('AKID2', START - 1)).toMatchObject(atExpires)
-    expect(await registry.listCredentials(ADMIN)).toMatchObject([{ revision: 1 }, { revision: 1 }])
+    expect(valueOf(await registry.listCredentials(ADMIN))).toMatchObject([
+      { revision: 1 },
+      { revision: 1 },
+    ])
   })
 
   it('that was deleted is gone', async ({ expect }) => {
@@ -93,14 +96,87 @@ describe('a credential', () => {
     expect(rejectionOf(again)).toEqual({ reason: 'credential_not_found', secretId: 'AKID1' })
   })
 
-  it('there are so many of, and no more', async ({ expect }) => {
+  it('there are so many of, and no more; those that have expired do not count', async ({
+    expect,
+  }) => {
     const registry = newRegistry()
     await runInDurableObject(registry, async (object: Registry) => {
-      for (let i = 0; i < MAX_CREDENTIALS; i++) object.createCredential(ADMIN, drawnCredential(i))
+      for (let i = 0; i < MAX_CREDENTIALS; i++) {
+        const more = i < 2 ? { expires: START + 1 } : {}
+        valueOf(object.createCredential(ADMIN, drawnCredential(i, more)))
+      }
     })
-    const more = await registry.createCredential(ADMIN, drawnCredential(MAX_CREDENTIALS))
+    const more = async (n: number) => registry.createCredential(ADMIN, drawnCredential(n))
     const limit = MAX_CREDENTIALS
-    expect(rejectionOf(more)).toEqual({ reason: 'quota_exceeded', what: 'credentials', limit })
+    const full = { reason: 'quota_exceeded', what: 'credentials', limit }
+    expect(rejectionOf(await more(limit))).toEqual(full)
+    setClock(START + 1)
+    valueOf(await more(limit))
+    valueOf(await more(limit + 1))
+    expect(rejectionOf(await more(limit + 2))).toEqual(full)
+  })
+})
+
+describe('a credential that has expired', () => {
+  const rows = (registry: Stub): Promise<unknown[]> =>
+    runInDurableObject(registry, (_, { storage: { sql } }) =>
+      Array.from(
+        sql.exec('SELECT secret_id FROM credentials ORDER BY secret_id').raw(),
+        ([id]) => id,
+      ),
+    )
+
+  it('is found by nobody from that moment on, not before, and for good', async ({ expect }) => {
+    const registry = await withCredentials({ expires: START + 10, scopes: ['manage'] }, {})
+    const rotation = { sealedKey: 's', keepMs: 0 }
+    setClock(START + 9)
+    expect(await registry.findCredential('AKID1')).toMatchObject({ expires: START + 10 })
+    expect(valueOf(await registry.listCredentials(ADMIN))).toHaveLength(2)
+    expect(valueOf(await registry.listTasks('AKID1'))).toEqual([])
+
+    setClock(START + 10)
+    for (const result of [
+      await registry.readCredential(ADMIN, 'AKID1'),
+      await registry.modifyCredential(ADMIN, 'AKID1', { expires: null }, undefined),
+      await registry.modifyCredential(ADMIN, 'AKID1', { expires: START + 99 }, 1),
+      await registry.rotateCredential(ADMIN, 'AKID1', rotation, undefined),
+      await registry.deleteCredential(ADMIN, 'AKID1', 99),
+    ]) {
+      expect(rejectionOf(result)).toEqual({ reason: 'credential_not_found', secretId: 'AKID1' })
+    }
+    const left = [{ secretId: 'AKID2' }]
+    expect(await registry.findCredential('AKID1')).toBeNull()
+    expect(valueOf(await registry.listCredentials(ADMIN))).toMatchObject(left)
+    expect(valueOf(await registry.sealedCredentials(ADMIN))).toMatchObject(left)
+    expect(rejectionOf(await registry.listTasks('AKID1'))).toMatchObject({
+      reason: 'unauthenticated',
+    })
+  })
+
+  it('leaves its row when the next one is made, all such at once, with one entry in the audit log', async ({
+    expect,
+  }) => {
+    const ends = [{ expires: START + 1 }, { expires: START + 2 }, { expires: START + 3 }, {}]
+    const registry = await withCredentials(...ends)
+    setClock(START + 2)
+    const refused = drawnCredential(5, { expires: START })
+    expect(rejectionOf(await registry.createCredential(ADMIN, refused))).toMatchObject({
+      path: 'expires',
+    })
+    expect(await rows(registry)).toHaveLength(4)
+
+    valueOf(await registry.createCredential(ADMIN, drawnCredential(5)))
+    expect(await rows(registry)).toEqual(['AKID3', 'AKID4', 'AKID5'])
+    const [made, expired] = valueOf(await registry.auditLog(ADMIN, { limit: 2 }))
+    expect(made).toMatchObject({ by: ADMIN, action: 'credential.create', target: 'AKID5' })
+    expect(expired).toMatchObject({
+      ...{ at: START + 2, by: 'edgehub', action: 'credential.expire', target: 'credentials' },
+      detail: '{"secretIds":["AKID1","AKID2"]}',
+    })
+
+    valueOf(await registry.createCredential(ADMIN, drawnCredential(6)))
+    const entries = valueOf(await registry.auditLog(ADMIN, { limit: 100 }))
+    expect(entries.filter(({ action }) => action === 'credential.expire')).toHaveLength(1)
   })
 })
 
@@ -185,7 +261,7 @@ describe('a credential that manages', () => {
     const less = { scopes: ['send'] as const, datahubs: [A] }
     const others = [{ datahubs: [A, B] }, { datahubs: 'all' }, { scopes: ['query'], datahubs: [A] }]
     const registry = await withCredentials(manager, less, ...(others as object[]))
-    const seen = (await registry.listCredentials(by)).map(({ secretId }) => secretId)
+    const seen = valueOf(await registry.listCredentials(by)).map(({ secretId }) => secretId)
     expect(seen).toEqual(['AKID1', 'AKID2'])
     for (const secretId of ['AKID3', 'AKID4', 'AKID5', 'AKIDnone']) {
       const notFound = { reason: 'credential_not_found', secretId }
@@ -226,9 +302,9 @@ describe('a credential that manages', () => {
 
   it('has from the next moment on the rights that it was lowered to', async ({ expect }) => {
     const registry = await withCredentials({ ...manager, datahubs: 'all' }, { datahubs: [B] })
-    expect(await registry.listCredentials(by)).toHaveLength(2)
+    expect(valueOf(await registry.listCredentials(by))).toHaveLength(2)
     valueOf(await registry.modifyCredential(ADMIN, by, { datahubs: [A] }, undefined))
-    expect(await registry.listCredentials(by)).toHaveLength(1)
+    expect(valueOf(await registry.listCredentials(by))).toHaveLength(1)
     const deleted = await registry.deleteCredential(by, 'AKID2', undefined)
     expect(rejectionOf(deleted)).toMatchObject({ reason: 'credential_not_found' })
   })

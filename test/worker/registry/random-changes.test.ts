@@ -139,10 +139,12 @@ function look(registry: Registry): Seen {
     if (found.status === 'done') tasks.set(datahubOf(i), found.value)
   }
   const revisions = new Map<string, number>(Array.from(tasks, ([id, t]) => [id, t.revision]))
-  for (const { secretId, revision } of registry.listCredentials(ADMIN)) {
+  for (const { secretId, revision } of valueOf(registry.listCredentials(ADMIN))) {
     revisions.set(secretId, revision)
   }
-  for (const { schemaId: id, revision } of registry.listSchemas(ADMIN)) revisions.set(id, revision)
+  for (const { schemaId, revision } of valueOf(registry.listSchemas(ADMIN))) {
+    revisions.set(schemaId, revision)
+  }
   const [newest] = valueOf(registry.auditLog(ADMIN, { limit: 1 }))
   return { tasks, revisions, entries: newest?.id ?? 0 }
 }
@@ -213,9 +215,9 @@ describe('random changes', () => {
               for (const created of watched.create) expect(watched.topics).toContain(created.topic)
             }
           })
-          const before = await stub.listTasks(ADMIN)
+          const before = valueOf(await stub.listTasks(ADMIN))
           await evictDurableObject(stub)
-          expect(await stub.listTasks(ADMIN)).toEqual(before)
+          expect(valueOf(await stub.listTasks(ADMIN))).toEqual(before)
         }),
         { numRuns: 30 },
       )

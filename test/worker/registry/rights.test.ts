@@ -35,7 +35,7 @@ describe('the rights of a credential', () => {
   }) => {
     const registry = await withManager()
     const by = 'AKID1'
-    expect(await registry.listTasks(by)).toMatchObject([one])
+    expect(valueOf(await registry.listTasks(by))).toMatchObject([one])
     valueOf(await registry.changeTaskState(by, one, 'pause', undefined))
     for (const ref of [two, { datahub: 'datahub-nowhere0' }]) {
       const notFound = { reason: 'datahub_not_found', ...ref }
@@ -51,13 +51,21 @@ describe('the rights of a credential', () => {
     expect((await logged(registry))[0]).toBe(`AKID1 task.pause ${one.datahub}`)
   })
 
-  it('that has one datahub leave where it writes to as it is', async ({ expect }) => {
+  it('that has one datahub leave where it writes to and how much it takes as they are', async ({
+    expect,
+  }) => {
     const registry = await withManager({ scopes: ['manage', 'query'] })
-    for (const changes of [{ topic: 'payments' }, { createTopic: {} }]) {
+    const { qpsLimit } = drawnTask(1)
+    for (const changes of [
+      { topic: 'payments' },
+      { createTopic: {} },
+      { qpsLimit: qpsLimit + 1 },
+      { qpsLimit: qpsLimit - 1, description: 'less' },
+    ]) {
       const modified = await registry.modifyTask('AKID1', one, changes, undefined)
       expect(rejectionOf(modified)).toMatchObject({ reason: 'forbidden' })
     }
-    const same = { topic: drawnTask(1).topic, description: 'd' }
+    const same = { topic: drawnTask(1).topic, qpsLimit, description: 'd' }
     const described = valueOf(await registry.modifyTask('AKID1', one, same, undefined))
     expect(described).toMatchObject(same)
     expect(described).not.toHaveProperty('nextTopic')
@@ -87,35 +95,42 @@ describe('the rights of a credential', () => {
     const short = drawnCredential(3, { scopes: ['manage'], expires: START + 1_000 })
     valueOf(await registry.createCredential(by, short))
     valueOf(await registry.modifyCredential(by, by, { expires: START + 999 }, undefined))
-    expect(await registry.listCredentials(by)).toMatchObject([{ secretId: by }])
+    expect(valueOf(await registry.listCredentials(by))).toMatchObject([{ secretId: by }])
   })
 
   it('that has all of them make another', async ({ expect }) => {
     const registry = await withManager({ datahubs: 'all' })
     expect(valueOf(await registry.createTask('AKID1', drawnTask(3)))).toMatchObject({ status: 0 })
-    expect(await registry.listTasks('AKID1')).toHaveLength(3)
+    expect(valueOf(await registry.listTasks('AKID1'))).toHaveLength(3)
+    const raised = await registry.modifyTask('AKID1', one, { qpsLimit: 9_000 }, undefined)
+    expect(valueOf(raised)).toMatchObject({ qpsLimit: 9_000 })
   })
 
   it.for([
-    ['has no scope manage', { scopes: ['send', 'query'] as const }, {}],
-    ['is disabled', {}, { disabled: true }],
-    ['has expired', { expires: START + 1_000 }, {}],
-  ] as const)('that %s are none', async ([, drawn, changes], { expect }) => {
+    ['has no scope manage', { scopes: ['send', 'query'] as const }, {}, 'forbidden'],
+    ['is disabled', {}, { disabled: true }, 'unauthenticated'],
+    ['has expired', { expires: START + 1_000 }, {}, 'unauthenticated'],
+    ['was deleted', {}, 'delete', 'unauthenticated'],
+  ] as const)('that %s are none', async ([, drawn, changes, reason], { expect }) => {
     const registry = await withManager({ datahubs: 'all', ...drawn })
-    valueOf(await registry.modifyCredential(ADMIN, 'AKID1', changes, undefined))
+    valueOf(
+      changes === 'delete'
+        ? await registry.deleteCredential(ADMIN, 'AKID1', undefined)
+        : await registry.modifyCredential(ADMIN, 'AKID1', changes, undefined),
+    )
     setClock(START + 1_000)
     const revision = valueOf(await registry.readTask(ADMIN, one)).revision
-    expect(await registry.listTasks('AKID1')).toEqual([])
-    expect(await registry.listSchemas('AKID1')).toEqual([])
-    expect(await registry.listCredentials('AKID1')).toEqual([])
     for (const result of [
+      await registry.listTasks('AKID1'),
+      await registry.listSchemas('AKID1'),
+      await registry.listCredentials('AKID1'),
       await registry.createTask('AKID1', drawnTask(3)),
       await registry.readTask('AKID1', one),
       await registry.changeTaskState('AKID1', one, 'pause', undefined),
       await registry.deleteCredential('AKID1', 'AKID1', undefined),
       await registry.auditLog('AKID1', { limit: 1 }),
     ]) {
-      expect(rejectionOf(result)).toMatchObject({ reason: 'forbidden' })
+      expect(rejectionOf(result)).toMatchObject({ reason })
     }
     expect(valueOf(await registry.readTask(ADMIN, one)).revision).toBe(revision)
   })

@@ -40,7 +40,7 @@ describe('a schema', () => {
     await evictDurableObject(registry)
     const shown = { ...schema, revision: 1, created: START, changed: START, datahubs: [] }
     expect(valueOf(await registry.readSchema(ADMIN, schemaId))).toEqual(shown)
-    expect(await registry.listSchemas(ADMIN)).toEqual([shown])
+    expect(valueOf(await registry.listSchemas(ADMIN))).toEqual([shown])
     const nowhere = { reason: 'schema_not_found', schemaId: 'schema-x' }
     expect(rejectionOf(await registry.readSchema(ADMIN, 'schema-x'))).toEqual(nowhere)
   })
@@ -76,7 +76,7 @@ describe('a schema', () => {
     expect(refused).toEqual({ reason: 'schema_in_use', schemaId, datahubs: [one.datahub] })
     valueOf(await registry.modifyTask(ADMIN, one, { schemaId: null }, undefined))
     valueOf(await registry.deleteSchema(ADMIN, schemaId, 1))
-    expect(await registry.listSchemas(ADMIN)).toEqual([])
+    expect(valueOf(await registry.listSchemas(ADMIN))).toEqual([])
   })
 
   it('has a name and an id of its own', async ({ expect }) => {
@@ -132,6 +132,6 @@ describe('a schema', () => {
     // What it is told names no datahub but its own.
     expect(JSON.stringify([await modify('other'), deleted])).not.toContain(two.datahub)
     expect(valueOf(await registry.readSchema('AKID1', schemaId)).datahubs).toEqual(datahubs)
-    expect(await registry.listSchemas('AKID1')).toMatchObject([{ datahubs }])
+    expect(valueOf(await registry.listSchemas('AKID1'))).toMatchObject([{ datahubs }])
   })
 })

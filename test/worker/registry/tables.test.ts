@@ -52,7 +52,7 @@ describe('a registry of the first layout', () => {
       ...{ datahub: `datahub-0000000${n}`, taskId: `task-0000000${n}`, name: `task${n}` },
       ...{ topic: `topic${n}`, created: n * 100, changed: n * 100, targetType: 'KAFKA', ...common },
     })
-    expect(await registry.listTasks(ADMIN)).toEqual([
+    expect(valueOf(await registry.listTasks(ADMIN))).toEqual([
       { ...taskOf(1), status: 1, partitions: 12, maxMessageBytes: 1_048_588 },
       { ...taskOf(2), status: -1, problem: 'topic_not_found' },
       { ...taskOf(3), status: 0 },
@@ -77,9 +77,9 @@ describe('a registry of the first layout', () => {
     const named = drawnTask(9, { name: 'task2' })
     expect(rejectionOf(await registry.createTask(ADMIN, named))).toMatchObject({ name: 'task2' })
     valueOf(await registry.createTask(ADMIN, drawnTask(9, { name: 'task1' })))
-    const before = await registry.listTasks(ADMIN)
+    const before = valueOf(await registry.listTasks(ADMIN))
     await evictDurableObject(registry)
-    expect(await registry.listTasks(ADMIN)).toEqual(before)
+    expect(valueOf(await registry.listTasks(ADMIN))).toEqual(before)
     expect(before.map(({ name, revision }) => [name, revision])).toEqual([
       ['task1', 2],
       ['task2', 1],
@@ -94,7 +94,7 @@ describe('a registry of the first layout', () => {
 
   it('that is empty becomes an empty one', async ({ expect }) => {
     const registry = await oldRegistry('')
-    expect(await registry.listTasks(ADMIN)).toEqual([])
+    expect(valueOf(await registry.listTasks(ADMIN))).toEqual([])
     valueOf(await registry.createTask(ADMIN, drawnTask(1)))
   })
 })

@@ -46,7 +46,7 @@ describe('what relays find', () => {
     const two = { datahub: drawnTask(2).datahub }
     valueOf(await registry.changeTaskState(ADMIN, two, 'delete', undefined))
     await registry.applyTargets([fit('topic1'), unfit('topic1'), fit('topic1')])
-    const statuses = (await registry.listTasks(ADMIN)).map(({ status }) => status)
+    const statuses = valueOf(await registry.listTasks(ADMIN)).map(({ status }) => status)
     expect(statuses).toEqual([5, 2, 0])
   })
 })
@@ -112,7 +112,7 @@ describe('a change of the target topic', () => {
 describe('a topic to create', () => {
   const create = async (registry: Stub): Promise<unknown> => (await registry.targetTopics()).create
 
-  it('is one that is waited for, and no longer once its task runs, even if it vanishes', async ({
+  it('is one that is waited for, no longer once its task runs, even if it vanishes, and again after a restart', async ({
     expect,
   }) => {
     const registry = await withTask({ createTopic: { partitions: 4 } })
@@ -123,6 +123,8 @@ describe('a topic to create', () => {
     expect(await create(registry)).toEqual([])
     await registry.applyTargets([unfit('topic1')])
     expect(await create(registry)).toEqual([])
+    valueOf(await registry.changeTaskState(ADMIN, one, 'restart', undefined))
+    expect(await create(registry)).toEqual([{ topic: 'topic1', partitions: 4 }])
   })
 
   it('is the next one, not the present one', async ({ expect }) => {

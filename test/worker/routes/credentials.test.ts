@@ -1,4 +1,7 @@
+import { runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
 import { beforeAll, describe, it } from 'vitest'
+import { REGISTRY_NAME } from '../../../worker/registry/registry.ts'
 import { ADMIN, makeAccess, RELAY, testClient, type TestClient } from '../support/client.ts'
 import { patch, walk } from '../support/managing.ts'
 
@@ -267,6 +270,47 @@ describe('a credential with the scope manage', () => {
 
 describe('the control plane', () => {
   const PATHS = ['/v1/datahubs', '/v1/credentials', '/v1/schemas']
+
+  it.for([
+    ['was deleted', 401, (id: string) => call('DELETE', `/${id}`)],
+    [
+      'was disabled',
+      401,
+      (id: string) => patch(client, `/v1/credentials/${id}`, { disabled: true }),
+    ],
+    [
+      'has expired',
+      401,
+      (id: string) =>
+        runInDurableObject(env.REGISTRY.getByName(REGISTRY_NAME), (_, { storage: { sql } }) => {
+          sql.exec('UPDATE credentials SET expires = 1 WHERE secret_id = ?', id)
+        }),
+    ],
+    [
+      'lost the scope manage',
+      403,
+      (id: string) => patch(client, `/v1/credentials/${id}`, { scopes: ['send'] }),
+    ],
+  ] as const)(
+    'is closed at once to a credential that %s, with %i, though its location remembers it',
+    async ([, status, change], { expect }) => {
+      const { headers, secretId, datahub } = await makeAccess(client, { scopes: ['manage'] })
+      expect((await client.fetch('/v1/datahubs', { headers })).status).toBe(200)
+      await change(secretId)
+      for (const path of PATHS) {
+        expect([path, (await client.fetch(path, { headers })).status]).toEqual([path, status])
+      }
+      const input = { name: `n${crypto.randomUUID()}`, topic: 't' }
+      for (const response of [
+        await client.post('/v1/datahubs', input, headers),
+        await client.fetch(`/v1/datahubs/${datahub}`, { headers }),
+        await client.fetch(`/v1/datahubs/${datahub}/pause`, { method: 'POST', headers }),
+        await client.post('/v1/credentials', {}, headers),
+      ]) {
+        expect(response.status).toBe(status)
+      }
+    },
+  )
 
   it('is closed to strangers and to relays', async ({ expect }) => {
     const forged = basic({ secretId: `AKID${'a'.repeat(32)}`, secretKey: 'x' })

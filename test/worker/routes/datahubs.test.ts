@@ -340,9 +340,13 @@ describe('a credential that manages one datahub', () => {
     expect(await (await get(other.datahubId)).json()).toMatchObject(after)
   })
 
-  it('makes none', async ({ expect }) => {
+  it('makes none, gives it no other topic, and raises no limit of it', async ({ expect }) => {
     const { datahubId } = await make()
     const { headers } = await makeAccess(client, { scopes: ['manage'], datahubs: [datahubId] })
+    for (const changes of [{ topic: 'other' }, { createTopic: {} }, { qpsLimit: 2_001 }]) {
+      const changed = await patch(client, `/v1/datahubs/${datahubId}`, changes, headers)
+      expect(await changed.json()).toMatchObject({ type: '/problems/forbidden' })
+    }
     const input = { name: newName(), topic: 't' }
     expect((await client.post('/v1/datahubs', input, headers)).status).toBe(403)
     const all = await makeAccess(client, { scopes: ['manage'], datahubs: 'all' })

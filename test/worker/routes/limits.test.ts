@@ -64,7 +64,7 @@ describe('the limit of a datahub', () => {
     expect(refused.headers.get('Retry-After')).toBe('1')
     expect(await refused.json()).toMatchObject({
       type: '/problems/datahub-rate-limited',
-      detail: `The datahub ${datahub} takes at most 3 POSTs a second.`,
+      detail: `The limit of POSTs to the datahub ${datahub} is 3 a second.`,
     })
     expect((await send(datahub)).Error).toEqual({
       Code: 'RequestLimitExceeded',
@@ -135,7 +135,7 @@ describe('the limit of a credential', () => {
     expect(refused.status).toBe(429)
     expect(await refused.json()).toMatchObject({
       type: '/problems/rate-limited',
-      detail: 'At most 5000 of these calls a second are taken.',
+      detail: 'The limit of these calls is 5000 a second.',
     })
     expect((await send()).Error).toEqual({
       Code: 'RequestLimitExceeded',
@@ -158,7 +158,7 @@ describe('the limit of a credential', () => {
     for (const path of paths) {
       expect(await (await client.fetch(path, { headers })).json()).toMatchObject({
         type: '/problems/rate-limited',
-        detail: `At most ${REST_CALLS_PER_SECOND} of these calls a second are taken.`,
+        detail: `The limit of these calls is ${REST_CALLS_PER_SECOND} a second.`,
       })
       expect((await client.fetch(path, { headers: ADMIN })).status).not.toBe(429)
     }

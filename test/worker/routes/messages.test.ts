@@ -210,7 +210,7 @@ describe('a list', () => {
   it('with a bad parameter is refused by name', async ({ expect }) => {
     expect(await get('topic=orders&from=0&limit=500')).toMatchObject({
       status: 422,
-      body: { path: 'limit', detail: 'limit: a whole number from 1 to 100 is expected.' },
+      body: { path: 'limit', detail: 'limit: A whole number from 1 to 100 is expected.' },
     })
   })
 })

@@ -221,6 +221,28 @@ describe('POST /v1/datahubs/{id}/reports', () => {
     expect((await post(one, { 'Content-Type': type })).status).toBe(status)
   })
 
+  it('says which header a 415 is for, and what it may be', async ({ expect }) => {
+    const charset = await post(one, { 'Content-Type': 'application/json; charset=UTF-16' })
+    expect(await charset.json()).toMatchObject({
+      detail: 'Content-Type has another charset than utf-8; JSON is sent as utf-8, and needs none.',
+    })
+    expect(charset.headers.has('Accept-Encoding')).toBe(false)
+    const encoded = await post(one, { 'Content-Encoding': 'gzip' })
+    expect(encoded.status).toBe(415)
+    expect(encoded.headers.get('Accept-Encoding')).toBe('identity')
+    expect(await encoded.json()).toMatchObject({
+      type: '/problems/unsupported-media-type',
+      detail: 'Content-Encoding gzip is not supported; send the body as it is.',
+    })
+    expect((await post(one, { 'Content-Encoding': 'identity' })).status).toBe(202)
+  })
+
+  it('says that a body begins with a byte order mark', async ({ expect }) => {
+    expect(await (await postRaw('\ufeff{}')).json()).toMatchObject({
+      detail: 'The body is not valid JSON: it begins with a byte order mark.',
+    })
+  })
+
   it('answers wrong and missing credentials alike with 401', async ({ expect }) => {
     const path = `/v1/datahubs/${access.datahub}/reports`
     const wrong = [

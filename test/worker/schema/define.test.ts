@@ -27,7 +27,7 @@ describe('a schema', () => {
     expect(problemOf(a, { ...a, name: 'A' })).toBeUndefined()
     expect(problemOf(a, { ...a, name: 'b' }, { ...a, type: 'STRING' })).toEqual({
       path: 'fields.2.name',
-      problem: 'a is the name of fields.0 already.',
+      problem: 'the name a is that of fields.0 already.',
     })
   })
 

@@ -309,24 +309,101 @@ describe('bad input is refused with its place, and never accepted', () => {
     expect(answer.Error?.Message).toContain(message)
     expect(answer.MessageId).toBeUndefined()
     expect(accepted).toEqual([])
-    expect(logged).toMatchObject([{ level: 'info', code, requestId: answer.RequestId }])
+    // What was tried is looked for by who sets up a client; the rest would be noise.
+    const level = code === 'AuthFailure.SignatureFailure' ? 'warn' : 'info'
+    expect(logged).toMatchObject([{ level, code, requestId: answer.RequestId }])
   })
+})
 
-  it('a chunked body over 10 MB is not read to its end', async ({ expect }) => {
-    const { deps, asked } = fakeDeps()
+describe('a body', () => {
+  /** Of 100 MB and unknown length, as a client that streams sends it. */
+  function streamed(headers: Headers): {
+    request: Request
+    seen: { pulled: number; left: boolean }
+  } {
+    const seen = { pulled: 0, left: false }
     const chunk = new Uint8Array(1_048_576)
-    let pulled = 0
     const body = new ReadableStream({
       pull(controller) {
-        pulled++
-        if (pulled > 100) controller.close()
+        seen.pulled++
+        if (seen.pulled > 100) controller.close()
         else controller.enqueue(chunk)
       },
+      cancel() {
+        seen.left = true
+      },
     })
-    const request = new Request('https://edgehub.test/', { method: 'POST', body })
+    return {
+      request: new Request('https://edgehub.test/', { method: 'POST', headers, body }),
+      seen,
+    }
+  }
+
+  it('over 10 MB is not read to its end', async ({ expect }) => {
+    const { headers } = await signedCall('')
+    const { deps, asked } = fakeDeps()
+    const { request, seen } = streamed(headers)
     const answer = await answerOf(await handleTencentRequest(request, deps), expect)
-    expect(answer.Error?.Code).toBe('RequestSizeLimitExceeded')
-    expect(pulled).toBeLessThan(20)
-    expect(asked).toEqual([])
+    expect(answer.Error).toEqual({
+      Code: 'RequestSizeLimitExceeded',
+      Message: 'The request body has more than 10485760 bytes.',
+    })
+    expect(seen.pulled).toBeLessThan(20)
+    expect(seen.left).toBe(true)
+    expect(asked).toHaveLength(1)
+  })
+
+  it.for<[string, CallOptions, string]>([
+    ['without an Authorization', { headers: { authorization: undefined } }, 'MissingParameter'],
+    ['of another version', { headers: { 'x-tc-version': '1' } }, 'NoSuchVersion'],
+    ['of an unknown action', { headers: { 'x-tc-action': 'Nothing' } }, 'InvalidAction'],
+    ['of an unknown SecretId', { secretId: 'AKIDother' }, 'AuthFailure.SecretIdNotFound'],
+    [
+      'announced as too large',
+      { secretId: 'AKIDother', headers: { 'content-length': '10485761' } },
+      'RequestSizeLimitExceeded',
+    ],
+    [
+      'that is compressed',
+      { secretId: 'AKIDother', headers: { 'content-encoding': 'gzip' } },
+      'UnsupportedOperation',
+    ],
+  ])(
+    '%s is not read, and not cancelled, which would break the connection',
+    async ([, options, code], { expect }) => {
+      const { headers } = await signedCall('', options)
+      const { deps } = fakeDeps()
+      const { request, seen } = streamed(headers)
+      const answer = await answerOf(await handleTencentRequest(request, deps), expect)
+      expect(answer.Error?.Code).toBe(code)
+      // The stream fills its own queue of one chunk.
+      expect(seen).toEqual({ pulled: 1, left: false })
+    },
+  )
+
+  it.for([
+    ['gzip', false],
+    ['gzip, br', false],
+    ['identity', true],
+    ['Identity', true],
+    ['', true],
+  ] as const)(
+    'with the content encoding %j is taken: %s',
+    async ([encoding, isTaken], { expect }) => {
+      const { deps, accepted } = fakeDeps()
+      const call = await signedCall(GOOD, { headers: { 'content-encoding': encoding } })
+      const answer = await answerOf(await handleTencentRequest(call, deps), expect)
+      const Message = `The content encoding \`${encoding}\` is not supported; send the body as it is.`
+      expect(answer.Error).toEqual(isTaken ? undefined : { Code: 'UnsupportedOperation', Message })
+      expect(accepted).toHaveLength(isTaken ? 1 : 0)
+    },
+  )
+
+  it('that begins with a byte order mark is told so', async ({ expect }) => {
+    const { deps } = fakeDeps()
+    const call = await signedCall(`\ufeff${GOOD}`)
+    const answer = await answerOf(await handleTencentRequest(call, deps), expect)
+    const Message = 'The request body is not valid JSON: it begins with a byte order mark'
+    expect(answer.Error).toEqual({ Code: 'InvalidParameter', Message })
   })
 })

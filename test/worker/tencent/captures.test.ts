@@ -161,9 +161,10 @@ describe('what was sent', () => {
     OTHERS[name] ?? (name.endsWith('-special') ? SPECIAL : ORDINARY)
 
   it.for(signedNames.filter(isSend))('%s: the parameters, on any transport', (name, { expect }) => {
-    const head = readHead(signedRequestOf(captureOf(name)))
+    const request = signedRequestOf(captureOf(name))
+    const head = readHead(request, request.body)
     if (head.status !== 'read') throw new Error(reasonOf(head))
-    const parameters = head.parameters()
+    const parameters = head.parameters(request.body)
     const fields = parameters.status === 'ok' ? parameters.value.fields : parameters
     expect(fields).toEqual({ DataHubId: DATAHUB, Message: messagesOf(name) })
   })

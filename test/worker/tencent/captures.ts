@@ -115,12 +115,12 @@ export async function verify(
   request: SignedRequest,
   options: Partial<CheckOptions> & { now: number },
 ): Promise<SignatureCheck | NoHead> {
-  const head = readHead(request)
+  const head = readHead(request, request.body)
   if (head.status !== 'read') return head
   if (head.secretId !== SECRET_ID) {
     return { status: 'problem', problem: { reason: 'secret_id_not_found' } }
   }
-  return head.verify({
+  return head.verify(request.body, {
     secretKeys: [SECRET_KEY],
     hostAliases: [],
     unsignedPayload: 'allow',

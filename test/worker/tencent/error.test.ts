@@ -25,9 +25,9 @@ describe('every rejection has a code', () => {
     not_utf8: [{ reason: 'not_utf8' }, 'InvalidParameter', 'UTF-8'],
     invalid_json: [{ reason: 'invalid_json', problem }, 'InvalidParameter', problem],
     unsupported_media_type: [
-      { reason: 'unsupported_media_type', expected: 'application/json' },
+      { reason: 'unsupported_media_type', header: 'Content-Type', problem },
       'UnsupportedOperation',
-      '`application/json`',
+      problem,
     ],
     malformed_parameter: [
       { reason: 'malformed_parameter', path, problem },
@@ -300,6 +300,11 @@ describe('every problem of a call has a code', () => {
       'UnsupportedOperation',
       'The content type `text/plain` is not supported; use `application/json`.',
     ],
+    content_encoding_not_supported: [
+      { reason: 'content_encoding_not_supported', encoding: 'gzip' },
+      'UnsupportedOperation',
+      'The content encoding `gzip` is not supported; send the body as it is.',
+    ],
     unsigned_not_allowed: [
       { reason: 'unsigned_not_allowed' },
       'AuthFailure.UnauthorizedOperation',
@@ -392,5 +397,12 @@ describe('a response', () => {
       expect(response.headers.get('content-type')).toBe('application/json')
       expect(response.headers.has('x-tc-traceid')).toBe(false)
     }
+  })
+
+  it('says nothing that is no text, whatever its message quotes', async ({ expect }) => {
+    const message = 'The topic \ud83d does not exist.'
+    const failure = errorResponse({ code: 'ResourceNotFound', message }, ids)
+    const { Response } = await failure.json<{ Response: { Error: { Message: string } } }>()
+    expect(Response.Error.Message.isWellFormed()).toBe(true)
   })
 })

@@ -38,8 +38,11 @@ function flat(sent: readonly Message[]): Record<string, string> {
 type Sign = (sent: readonly Message[], secretKey: string) => Promise<Request>
 
 function query(sent: readonly Message[], blank: '%20' | '+'): string {
+  // `Request` writes an apostrophe of a query as %27, and would send something else than was signed.
+  const encode = (part: string): string =>
+    encodeURIComponent(part).replaceAll("'", '%27').replaceAll('%20', blank)
   return Object.entries(flat(sent))
-    .map((pair) => pair.map((part) => encodeURIComponent(part).replaceAll('%20', blank)).join('='))
+    .map((pair) => pair.map(encode).join('='))
     .join('&')
 }
 

@@ -349,6 +349,7 @@ describe('of several faults the first one is named in this order', () => {
       timestamp: mended > 6 ? NOW_SECONDS : NOW_SECONDS - 301,
       ...(mended <= 7 && { secretKey: 'wrong' }),
       headers: {
+        ...(mended <= 0 && { 'content-length': '10485761' }),
         ...(mended <= 2 && { 'x-tc-timestamp': undefined }),
         ...(mended <= 3 && { 'x-tc-version': '2017-03-12' }),
         ...(mended <= 4 && { 'x-tc-action': 'sendMessage' }),

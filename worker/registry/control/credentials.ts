@@ -17,7 +17,7 @@ import { nameOf, reached } from './reached.ts'
 export interface CredentialRegistry {
   createCredential: (by: string, drawn: DrawnCredential) => Promise<Done<ManagedCredential>>
   readCredential: (by: string, secretId: string) => Promise<Done<ManagedCredential>>
-  listCredentials: (by: string) => Promise<ManagedCredential[]>
+  listCredentials: (by: string) => Promise<Done<ManagedCredential[]>>
   modifyCredential: (
     by: string,
     secretId: string,

@@ -14,7 +14,7 @@ export interface SchemaRegistry {
     schema: NewSchema & { schemaId: string },
   ) => Promise<Done<ManagedSchema> | 'id_taken'>
   readSchema: (by: string, schemaId: string) => Promise<Done<ManagedSchema>>
-  listSchemas: (by: string) => Promise<ManagedSchema[]>
+  listSchemas: (by: string) => Promise<Done<ManagedSchema[]>>
   modifySchema: (
     by: string,
     schemaId: string,

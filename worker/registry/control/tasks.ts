@@ -12,7 +12,7 @@ import { nameOf, reached } from './reached.ts'
 export interface TaskRegistry {
   createTask: (by: string, task: DrawnTask) => Promise<Done<ManagedTask> | 'id_taken'>
   readTask: (by: string, ref: TaskRef) => Promise<Done<ManagedTask>>
-  listTasks: (by: string) => Promise<ManagedTask[]>
+  listTasks: (by: string) => Promise<Done<ManagedTask[]>>
   modifyTask: (
     by: string,
     ref: TaskRef,

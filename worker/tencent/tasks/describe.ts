@@ -30,7 +30,9 @@ export const describeDatahubTasks = taskAction(
     const word = SearchWord.toLowerCase()
     const fits = (filter: string, ...values: string[]): boolean =>
       filter === '' || values.includes(filter)
-    const tasks = (await control.tasks.list(credential)).filter(
+    const all = await control.tasks.list(credential)
+    if (all.status === 'rejected') return all
+    const tasks = all.value.filter(
       ({ name, instance, topic, targetType }) =>
         name.toLowerCase().includes(word) &&
         fits(types.TargetType, targetType) &&

@@ -53,6 +53,11 @@ describe.for(ALL)('%sDatahubTask', (name) => {
       'FailedOperation',
       'task status creating [datahub-lzxxxxx6]',
     ],
+    [
+      { reason: 'unauthenticated', problem: 'It has expired.' },
+      'AuthFailure.UnauthorizedOperation',
+      'It has expired.',
+    ],
   ])('$0.reason', async ([rejection, code, message], { expect }) => {
     const { call } = setUp({ rejection })
     const { Error: error } = await call(action, { TaskId }, expect)
@@ -125,7 +130,7 @@ describe('ModifyDatahubTask', () => {
     [
       { TaskName: '1st' },
       'InvalidParameterValue',
-      'A value specified in `TaskName` is not valid. it starts with a letter',
+      'A value specified in `TaskName` is not valid. It starts with a letter',
     ],
     [
       { Description: 'a'.repeat(513) },

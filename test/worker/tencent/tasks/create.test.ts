@@ -218,7 +218,7 @@ describe('CreateDatahubTask refuses', () => {
     [
       kafka({ Topic: 'edgehub-x' }),
       'InvalidParameterValue',
-      'A value specified in `TargetResource.KafkaParam.Topic` is not valid. topics edgehub-* and __* are reserved.',
+      'A value specified in `TargetResource.KafkaParam.Topic` is not valid. Topics edgehub-* and __* are reserved.',
     ],
     [topic({ Resource: 'a/b' }), 'InvalidParameterValue', '`TargetResource.TopicParam.Resource`'],
     [kafka({ QpsLimit: 0 }), 'InvalidParameterValue', '`TargetResource.KafkaParam.QpsLimit`'],

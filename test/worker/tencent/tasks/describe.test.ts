@@ -210,6 +210,19 @@ describe('DescribeDatahubTasks', () => {
     expect(TaskList).toMatchObject([{ Status: status, TaskProgress: percent }])
   })
 
+  it('is closed to a credential that was deleted meanwhile, and shows it no empty list', async ({
+    expect,
+  }) => {
+    const problem = 'The credential was deleted or disabled, or has expired.'
+    const { call } = setUp({ rejection: { reason: 'unauthenticated', problem } })
+    const answer = await call('DescribeDatahubTasks', {}, expect)
+    expect(answer.Error).toEqual({
+      Code: 'AuthFailure.UnauthorizedOperation',
+      Message: problem,
+    })
+    expect(answer).not.toHaveProperty('Result')
+  })
+
   const many = Array.from({ length: 150 }, (_, i) => named(`t${i}`))
   const names = many.map(({ name }) => name)
   it.for<[object, string[]]>([

@@ -46,7 +46,7 @@ export function fakeTasks({
     delete: done('delete'),
     async list(by) {
       asked.push(['list', by])
-      return tasks
+      return rejection ? { status: 'rejected', rejection } : { status: 'done', value: tasks }
     },
   }
 }

@@ -1,15 +1,15 @@
 import { env } from 'cloudflare:workers'
 import { describe, it } from 'vitest'
-import type { Manager } from '../../../worker/registry/control-plane.ts'
-import { createControl, type RegistryWriter } from '../../../worker/registry/control.ts'
-import { deriveEncryptionKey, deriveMacKey } from '../../../worker/registry/derived-key.ts'
-import { NewCredential, NewTask } from '../../../worker/registry/forms.ts'
-import { platformRandomBytes } from '../../../worker/registry/random-text.ts'
-import { isGenuineSecretId } from '../../../worker/registry/secret-id.ts'
-import { openSecret, tokenOwner } from '../../../worker/registry/secret-vault.ts'
-import type { SchemaField } from '../../../worker/schema/form.ts'
-import { UnavailableError } from '../../../worker/unavailable.ts'
-import { fit, newRegistry, rejectionOf, unfit, valueOf } from './rig.ts'
+import type { Manager } from '../../../../worker/registry/control-plane.ts'
+import { createControl, type RegistryWriter } from '../../../../worker/registry/control/control.ts'
+import { deriveEncryptionKey, deriveMacKey } from '../../../../worker/registry/derived-key.ts'
+import { NewCredential, NewTask } from '../../../../worker/registry/forms.ts'
+import { platformRandomBytes } from '../../../../worker/registry/random-text.ts'
+import { isGenuineSecretId } from '../../../../worker/registry/secret-id.ts'
+import { openSecret, tokenOwner } from '../../../../worker/registry/secret-vault.ts'
+import type { SchemaField } from '../../../../worker/schema/form.ts'
+import { UnavailableError } from '../../../../worker/unavailable.ts'
+import { fit, newRegistry, rejectionOf, unfit, valueOf } from '../rig.ts'
 
 const INSTANCE = 'ckafka-devlocal'
 const mac = await deriveMacKey('m', 'secret-id mac v1')
@@ -186,9 +186,19 @@ describe('the control plane', () => {
     expect(rejectionOf(raised)).toMatchObject({ reason: 'forbidden' })
     const restarted = await control.tasks.restart(remembered, { datahub })
     expect(rejectionOf(restarted)).toMatchObject({ reason: 'forbidden' })
-    expect(await control.tasks.list(remembered)).toEqual([])
+    expect(rejectionOf(await control.tasks.list(remembered))).toMatchObject({ reason: 'forbidden' })
     const resealed = await control.credentials.reseal(remembered)
     expect(rejectionOf(resealed)).toMatchObject({ reason: 'forbidden' })
+    valueOf(await control.credentials.delete('admin', secretId))
+    for (const ask of [
+      () => control.tasks.list(remembered),
+      () => control.credentials.list(remembered),
+      () => control.schemas.list(remembered),
+      () => control.tasks.restart(remembered, { datahub }),
+      () => control.auditLog(remembered, { limit: 1 }),
+    ]) {
+      expect(rejectionOf(await ask())).toMatchObject({ reason: 'unauthenticated' })
+    }
     const entries = valueOf(await control.auditLog('admin', { limit: 10 }))
     expect(entries.map(({ by, action }) => [by, action])).toContainEqual([secretId, 'task.restart'])
     expect(entries.at(-1)?.detail).toMatchObject({ name: 'a' })

@@ -1,15 +1,15 @@
 /** The control plane over the registry object: its parts put together. */
-import type { StoredAuditEntry } from './audit-table.ts'
-import type { AuditQuery, Control, Done } from './control-plane.ts'
+import type { StoredAuditEntry } from '../audit-table.ts'
+import type { AuditQuery, Control, Done } from '../control-plane.ts'
+import { done } from '../done.ts'
 import {
   createCredentialControl,
   type CredentialControlDeps,
   type CredentialRegistry,
-} from './control/credentials.ts'
-import { nameOf, reached } from './control/reached.ts'
-import { createSchemaControl, type SchemaRegistry } from './control/schemas.ts'
-import { createTaskControl, type TaskControlDeps, type TaskRegistry } from './control/tasks.ts'
-import { done } from './done.ts'
+} from './credentials.ts'
+import { nameOf, reached } from './reached.ts'
+import { createSchemaControl, type SchemaRegistry } from './schemas.ts'
+import { createTaskControl, type TaskControlDeps, type TaskRegistry } from './tasks.ts'
 
 /** What the control plane asks of the registry object. */
 export interface RegistryWriter extends TaskRegistry, CredentialRegistry, SchemaRegistry {
