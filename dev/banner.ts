@@ -6,7 +6,7 @@ export function banner(dev: DevJson, state: string): string {
   return `
 Edgehub is ready.
 
-  API          ${dev.api}
+  API          ${dev.api}   its description: ${dev.api}/docs/
   Kafka        ${dev.kafka}   topic ${dev.topic}
   Queue API    ${dev.queueApi}/client/v4   (local stand-in for Cloudflare's)
   Relay        ${dev.relays.map(({ ops }) => `${ops}/metrics`).join('   ')}
