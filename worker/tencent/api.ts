@@ -15,7 +15,7 @@ import {
 } from './query/messages.ts'
 import { describeTopic, describeTopicDetail } from './query/topics.ts'
 import { errorResponse, successResponse } from './response.ts'
-import { sendMessage } from './sending.ts'
+import { sendMessage } from './send/send-message.ts'
 import {
   deleteDatahubTask,
   modifyDatahubTask,

@@ -7,7 +7,7 @@ import { MAX_BODY_BYTES } from '#contract'
 import { readBody } from '../../../worker/body.ts'
 import { servicesFor } from '../../../worker/services.ts'
 import { authenticateCall } from '../../../worker/tencent/call.ts'
-import { parseSendMessage } from '../../../worker/tencent/send-message.ts'
+import { parseSendMessage } from '../../../worker/tencent/send/messages.ts'
 import type { Stage } from './stage-names.ts'
 
 const ACTIONS = new Map([['SendMessage', true]])

@@ -1,7 +1,7 @@
 import { describe, it } from 'vitest'
 import type { Outcome } from '#contract'
-import { answerOfOutcome, answerOfPending } from '../../../worker/tencent/answer.ts'
-import { DATAHUB, ENVELOPE_ID, outcomeOf, receiptOf, RECEIVED } from './fake-deps.ts'
+import { answerOfOutcome, answerOfPending } from '../../../../worker/tencent/send/answer.ts'
+import { DATAHUB, ENVELOPE_ID, outcomeOf, receiptOf, RECEIVED } from '../fake-deps.ts'
 
 async function accepted(count: number) {
   const receipt = await receiptOf(0, count)

@@ -11,9 +11,9 @@ import {
   type Receipt,
   type ReportOutcome,
 } from '#contract'
-import type { Acceptance } from '../accept.ts'
-import type { Task } from '../registry/directory.ts'
-import type { TencentError } from './error.ts'
+import type { Acceptance } from '../../accept.ts'
+import type { Task } from '../../registry/directory.ts'
+import type { TencentError } from '../error.ts'
 
 export type SendAnswer =
   | { status: 'sent'; messageIds: string[] }

@@ -3,16 +3,16 @@
  * answer are elsewhere.
  */
 import { DatahubId, type Outcome } from '#contract'
-import type { Acceptance } from '../accept.ts'
-import { describeError } from '../log.ts'
-import { SENDS_PER_SECOND, takeSend } from '../rate-limit.ts'
-import { mayUse, type Credential, type Task } from '../registry/directory.ts'
-import { validTraceparent } from '../trace-context.ts'
-import type { Action, TencentDeps } from './action.ts'
+import type { Acceptance } from '../../accept.ts'
+import { describeError } from '../../log.ts'
+import { SENDS_PER_SECOND, takeSend } from '../../rate-limit.ts'
+import { mayUse, type Credential, type Task } from '../../registry/directory.ts'
+import { validTraceparent } from '../../trace-context.ts'
+import type { Action, TencentDeps } from '../action.ts'
+import { refuse, type Refused } from '../call.ts'
+import { errorOfRejection } from '../error.ts'
 import { answerOfOutcome, answerOfPending, type SendAnswer } from './answer.ts'
-import { refuse, type Refused } from './call.ts'
-import { errorOfRejection } from './error.ts'
-import { parseSendMessage, type SendMessage } from './send-message.ts'
+import { parseSendMessage, type SendMessage } from './messages.ts'
 
 export const sendMessage: Action = async ({ credential, parameters, headers }, deps) => {
   if (!takeSend(deps.rateLimit, credential)) {

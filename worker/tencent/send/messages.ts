@@ -11,10 +11,10 @@ import {
   type EnvelopeRecord,
   type EnvelopeRecords,
 } from '#contract'
-import type { Parsed } from '../parse.ts'
-import type { Rejection } from '../rejection.ts'
-import { isObject, type JsonObject } from './json-object.ts'
-import type { CallParameters } from './parameters.ts'
+import type { Parsed } from '../../parse.ts'
+import type { Rejection } from '../../rejection.ts'
+import { isObject, type JsonObject } from '../json-object.ts'
+import type { CallParameters } from '../parameters.ts'
 
 export interface SendMessage {
   /** As the client wrote it; whether it has the form of an id is the look-up's business. */
