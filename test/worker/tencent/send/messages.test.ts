@@ -1,7 +1,7 @@
 import { describe, it } from 'vitest'
 import { MAX_REPORT_BYTES } from '#contract'
-import { parseSendMessage } from '../../../../worker/tencent/send/messages.ts'
 import { parametersOfJson, parametersOfQuery } from '../../../../worker/tencent/parameters.ts'
+import { parseSendMessage } from '../../../../worker/tencent/send/messages.ts'
 
 const parseBytes = (body: Uint8Array) => parseSendMessage(parametersOfJson(body))
 const parseText = (json: string) => parseBytes(new TextEncoder().encode(json))
