@@ -10,6 +10,7 @@ import {
   InstanceId,
   StoredRecord,
   TargetProblem,
+  TopicDetail,
   TopicName,
 } from '#contract'
 import { SCOPES } from '../../worker/registry/directory.ts'
@@ -121,22 +122,12 @@ export const Messages = z.union([
   z.strictObject({ messages: z.array(Message), cursor: Cursor }),
 ])
 
-const topic = { topic: TopicName, partitions: Count, replicas: Count }
-export const Topics = z.strictObject({ topics: z.array(z.strictObject(topic)), cursor: Cursor })
+/** REST calls a topic's name `topic`. */
+const Listed = z.strictObject({ topic: TopicName, partitions: Count, replicas: Count })
+export const Topics = z.strictObject({ topics: z.array(Listed), cursor: Cursor })
 export const Topic = z.strictObject({
-  ...topic,
-  id: z.optional(z.string()),
-  partitionStates: z.array(
-    z.strictObject({
-      partition: Count,
-      leader: z.optional(z.int()),
-      replicas: Count,
-      inSync: Count,
-      start: z.optional(Offset),
-      end: z.optional(Offset),
-    }),
-  ),
-  config: z.optional(z.record(z.string(), z.string())),
+  ...Listed.shape,
+  ...z.omit(TopicDetail, { name: true }).shape,
 })
 
 /** Its other members belong to the action. */

@@ -127,7 +127,15 @@ const FULL = {
 }
 
 export function readFlags(argv: readonly string[]): FlagsResult {
-  const [name = '', ...rest] = argv
+  try {
+    return readBench(argv)
+  } catch (error) {
+    // What parseArgs says of a flag that is not known, or has no value.
+    return invalid(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function readBench([name = '', ...rest]: readonly string[]): FlagsResult {
   switch (name) {
     case 'help':
     case '--help':
@@ -151,19 +159,14 @@ export function readFlags(argv: readonly string[]): FlagsResult {
 }
 
 function readFailoverFlags(args: string[]): FlagsResult {
-  let values
-  try {
-    ;({ values } = parseArgs({
-      args,
-      options: {
-        runs: { type: 'string', default: '10' },
-        envelopes: { type: 'string', default: '100000' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    }))
-  } catch (error) {
-    return invalid(error instanceof Error ? error.message : String(error))
-  }
+  const { values } = parseArgs({
+    args,
+    options: {
+      runs: { type: 'string', default: '10' },
+      envelopes: { type: 'string', default: '100000' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
   if (values.help) return { status: 'help' }
   const [runs] = wholeNumbers(values.runs, 1, 100) ?? []
   const [envelopes] = wholeNumbers(values.envelopes, 1, 1_000_000) ?? []
@@ -173,19 +176,14 @@ function readFailoverFlags(args: string[]): FlagsResult {
 }
 
 function readLatencyFlags(args: string[]): FlagsResult {
-  let values
-  try {
-    ;({ values } = parseArgs({
-      args,
-      options: {
-        rates: { type: 'string', default: '20,200' },
-        seconds: { type: 'string', default: '10' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    }))
-  } catch (error) {
-    return invalid(error instanceof Error ? error.message : String(error))
-  }
+  const { values } = parseArgs({
+    args,
+    options: {
+      rates: { type: 'string', default: '20,200' },
+      seconds: { type: 'string', default: '10' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
   if (values.help) return { status: 'help' }
   const rates = wholeNumbers(values.rates, 1, 5_000)
   const [seconds] = wholeNumbers(values.seconds, 1, 600) ?? []
@@ -195,20 +193,15 @@ function readLatencyFlags(args: string[]): FlagsResult {
 }
 
 function readQueryFlags(args: string[]): FlagsResult {
-  let values
-  try {
-    ;({ values } = parseArgs({
-      args,
-      options: {
-        records: { type: 'string', default: '1000000' },
-        seconds: { type: 'string', default: '10' },
-        'idle-seconds': { type: 'string', default: '60' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    }))
-  } catch (error) {
-    return invalid(error instanceof Error ? error.message : String(error))
-  }
+  const { values } = parseArgs({
+    args,
+    options: {
+      records: { type: 'string', default: '1000000' },
+      seconds: { type: 'string', default: '10' },
+      'idle-seconds': { type: 'string', default: '60' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
   if (values.help) return { status: 'help' }
   const idle = values['idle-seconds']
   const [records] = wholeNumbers(values.records, 1_000, 10_000_000) ?? []
@@ -221,22 +214,17 @@ function readQueryFlags(args: string[]): FlagsResult {
 }
 
 function readEdgeFlags(args: string[]): FlagsResult {
-  let values
-  try {
-    ;({ values } = parseArgs({
-      args,
-      options: {
-        rounds: { type: 'string' },
-        requests: { type: 'string' },
-        connections: { type: 'string', default: '8' },
-        quick: { type: 'boolean', default: false },
-        profile: { type: 'string' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    }))
-  } catch (error) {
-    return invalid(error instanceof Error ? error.message : String(error))
-  }
+  const { values } = parseArgs({
+    args,
+    options: {
+      rounds: { type: 'string' },
+      requests: { type: 'string' },
+      connections: { type: 'string', default: '8' },
+      quick: { type: 'boolean', default: false },
+      profile: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
   if (values.help) return { status: 'help' }
   const given = {
     rounds: values.rounds ?? (values.quick ? '1' : '5'),
@@ -253,25 +241,20 @@ function readEdgeFlags(args: string[]): FlagsResult {
 }
 
 function readRelayFlags(args: string[]): FlagsResult {
-  let values
-  try {
-    ;({ values } = parseArgs({
-      args,
-      options: {
-        rounds: { type: 'string' },
-        seconds: { type: 'string' },
-        reports: { type: 'string' },
-        shards: { type: 'string' },
-        posts: { type: 'string' },
-        batches: { type: 'string' },
-        quick: { type: 'boolean', default: false },
-        profile: { type: 'string' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    }))
-  } catch (error) {
-    return invalid(error instanceof Error ? error.message : String(error))
-  }
+  const { values } = parseArgs({
+    args,
+    options: {
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      reports: { type: 'string' },
+      shards: { type: 'string' },
+      posts: { type: 'string' },
+      batches: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      profile: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
   if (values.help) return { status: 'help' }
 
   const fallback = values.quick ? QUICK : FULL

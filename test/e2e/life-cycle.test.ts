@@ -1,7 +1,6 @@
 // Fifty clients send without a pause while the task is paused, resumed, given another topic and deleted. Each answer is kept, and held
 // against Kafka at the end.
 import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, inject, it } from 'vitest'
 import { parseMessageId, parsePendingMessageId } from '#contract'
 import type { DevJson } from '../../dev/dev-json.ts'
@@ -11,11 +10,11 @@ import { finalReceipt } from '../support/api.ts'
 import { makeDatahub, makeTopic } from '../support/datahubs.ts'
 import { readTopic, type KafkaRecord } from '../support/kafka-reader.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
+import { getDatahub, patchDatahub, untilDatahub } from '../support/task-states.ts'
 
 const CLIENTS = 50
 // A change of a task holds everywhere after this, ms.
 const SPREAD_MS = 15_000
-const ASK_AGAIN_MS = 50
 
 const brokers = inject('brokers')
 let stack: TestStack
@@ -81,22 +80,6 @@ function startClients(dev: DevJson) {
   }
 }
 
-async function api(dev: DevJson, method: string, body?: unknown): Promise<Response> {
-  return fetch(`${dev.api}/v1/datahubs/${dev.datahubId}`, {
-    method,
-    headers: { authorization: `Bearer ${dev.adminToken}`, 'content-type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-}
-
-async function until(dev: DevJson, isSo: (task: Record<string, unknown>) => boolean) {
-  for (;;) {
-    const task = (await (await api(dev, 'GET')).json()) as Record<string, unknown>
-    if (isSo(task)) return
-    await delay(ASK_AGAIN_MS)
-  }
-}
-
 const topicOf = ({ result }: Sent): string | undefined => {
   const [id = ''] = 'messageIds' in result ? result.messageIds : []
   return (parseMessageId(id) ?? parsePendingMessageId(id))?.topic
@@ -111,8 +94,7 @@ it('tells no client anything that is not so, while its task is paused, resumed, 
   const [first = '', second = ''] = topics
   for (const topic of topics) await makeTopic(brokers, { topic, partitions: 3 })
   const dev = await makeDatahub(stack.dev, first)
-  const describeTask = await (await api(dev, 'GET')).json()
-  const { taskId } = describeTask as { taskId: string }
+  const taskId = (await getDatahub(dev))?.taskId ?? ''
   const access = { endpoint: new URL(dev.api).host, ...dev }
   const act = async (action: string) => {
     const [answer] = await callWithNode(access, [{ action, params: { TaskId: taskId } }])
@@ -124,23 +106,23 @@ it('tells no client anything that is not so, while its task is paused, resumed, 
   expect(new Set(running.map(topicOf))).toEqual(new Set([first]))
 
   await act('PauseDatahubTask')
-  await until(dev, ({ status }) => status === 6)
+  await untilDatahub(dev, (task) => task?.status === 6)
   const paused = await clients.answersSince(Date.now())
   const suspended = `FailedOperation: task status suspended [${dev.datahubId}]`
   expect(new Set(paused.map(errorOf))).toEqual(new Set([suspended]))
 
   await act('ResumeDatahubTask')
-  await until(dev, ({ status }) => status === 1)
+  await untilDatahub(dev, (task) => task?.status === 1)
   const resumed = await clients.answersSince(Date.now())
   expect(new Set(resumed.map(topicOf))).toEqual(new Set([first]))
 
-  expect((await api(dev, 'PATCH', { topic: second })).status).toBe(200)
-  await until(dev, ({ topic }) => topic === second)
+  await patchDatahub(dev, { topic: second })
+  await untilDatahub(dev, (task) => task?.topic === second)
   const moved = await clients.answersSince(Date.now() + SPREAD_MS)
   expect(new Set(moved.map(topicOf))).toEqual(new Set([second]))
 
   await act('DeleteDatahubTask')
-  await until(dev, ({ type }) => type === '/problems/datahub-not-found')
+  await untilDatahub(dev, (task) => task === undefined)
   // What an edge looked up while it was being deleted, it may say for as long as it may say anything.
   const deleted = await clients.answersSince(Date.now() + SPREAD_MS)
   const gone = `ResourceNotFound: The DataHub access point \`${dev.datahubId}\` does not exist.`

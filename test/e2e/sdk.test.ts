@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, inject, it, type ExpectStatic } from 'vitest'
 import { parseMessageId } from '#contract'
 import { buildJavaClient, sendWithJava } from '../sdk/java.ts'
-import { chosenSdks, SDK_NAMES, SDKS, titleOf, type Sdk } from '../sdk/sdks.ts'
+import { SDK_NAMES, SDKS, titleOf, type Sdk } from '../sdk/sdks.ts'
 import {
   DEFAULT_MODE,
   sendBy,
@@ -224,9 +224,7 @@ function testDroppedTexts(call: CallActions): void {
   )
 }
 
-const chosen = chosenSdks()
-
-describe.runIf(chosen.has('java'))("the tutorial's Java program", () => {
+describe("the tutorial's Java program", () => {
   beforeAll(() => buildJavaClient(), PREPARE_MS)
   testDefaults(sendWithJava)
 })
@@ -234,7 +232,7 @@ describe.runIf(chosen.has('java'))("the tutorial's Java program", () => {
 for (const name of SDK_NAMES) {
   const sdk = SDKS[name]
   const { title, call, hasApigwEndpoint, canSkipSign, dropsEmptyTexts } = sdk
-  describe.runIf(chosen.has(name))(`SendMessage with ${title}`, () => {
+  describe(`SendMessage with ${title}`, () => {
     beforeAll(() => sdk.prepare(), PREPARE_MS)
     // The tutorial's program shows them for Java.
     if (name !== 'java') testDefaults((options) => sendBy(call, options))

@@ -96,7 +96,5 @@ export function once<T>(make: () => Promise<T>): () => Promise<T> {
 // An error that says what to install, when the command is not there; any other as it is.
 export function missing(error: unknown, command: string, needed: string): unknown {
   if (!isErrno(error, 'ENOENT')) return error
-  return new Error(
-    `${command} was not found. The tests of the SDKs need ${needed}; EDGEHUB_TEST_SDKS=node,java chooses fewer of them.`,
-  )
+  return new Error(`${command} was not found. The tests of the SDKs need ${needed}.`)
 }

@@ -1,7 +1,5 @@
 // The official SDKs that the tests call Edgehub with, and the ways in which each can sign and send. All of them are required: a
-// runtime that is missing fails its tests. On a machine without some of them EDGEHUB_TEST_SDKS chooses fewer by name; those left
-// out are reported as skipped, which .ci/run counts as failures.
-import process from 'node:process'
+// runtime that is missing fails its tests, and the error says what to install.
 import { buildGoClient, callWithGo } from './go.ts'
 import { buildJavaClient, callWithJava } from './java.ts'
 import { callWithNode } from './node.ts'
@@ -76,18 +74,6 @@ export const SDKS: Readonly<Record<SdkName, Sdk>> = {
 }
 
 export const SDK_NAMES = Object.keys(SDKS) as SdkName[]
-
-/** Which SDKs this run is to use. @throws for a name that is none */
-export function chosenSdks(env: NodeJS.ProcessEnv = process.env): ReadonlySet<SdkName> {
-  const text = env['EDGEHUB_TEST_SDKS']
-  if (text === undefined || text === '') return new Set(SDK_NAMES)
-  const names = text.split(',').map((name) => name.trim())
-  const chosen = SDK_NAMES.filter((name) => names.includes(name))
-  if (chosen.length !== names.length) {
-    throw new Error(`EDGEHUB_TEST_SDKS is '${text}': names of ${SDK_NAMES.join(', ')} are expected`)
-  }
-  return new Set(chosen)
-}
 
 export function titleOf(mode: SdkMode): string {
   const { signMethod, reqMethod, unsignedPayload, apigwEndpoint, language } = mode

@@ -131,7 +131,7 @@ const TopicSummary = z.strictObject({
 })
 export type TopicSummary = z.infer<typeof TopicSummary>
 
-const TopicDetail = z.extend(TopicSummary, {
+export const TopicDetail = z.extend(TopicSummary, {
   /** Kafka's own id of the topic, where the cluster gives one. */
   id: z.optional(z.string()),
   partitionStates: z.array(

@@ -46,18 +46,8 @@ export interface SealedSecrets {
   sealedToken?: string
 }
 
-export interface StoredCredential extends SealedSecrets {
-  secretId: string
-  name: string
-  scopes: readonly Scope[]
-  datahubs: Credential['datahubs']
-  disabled: boolean
-  /** Unix ms. */
-  expires?: number
-  revision: number
-  created: number
-  changed: number
-}
+export interface StoredCredential
+  extends SealedSecrets, Omit<ManagedCredential, 'temporary' | 'olderSecrets'> {}
 
 /** The same secrets sealed under another key; `before` is what they replace. */
 export interface Resealed {

@@ -6,22 +6,10 @@ import { answer, refuse, type AppContext } from '../context.ts'
 import type {
   CredentialControl,
   CredentialSecrets,
-  Done,
   ManagedCredential,
 } from '../registry/control-plane.ts'
 import { CredentialChanges, NewCredential, Rotation } from '../registry/forms.ts'
-import {
-  answerDone,
-  answerNothing,
-  answerPage,
-  answerUnlessKnown,
-  answerWithTag,
-  changeIf,
-  readChanges,
-  readNew,
-  readOptional,
-  tagOf,
-} from './managed.ts'
+import { answerDone, answerNothing, readNew, readOptional, routesOf, tagOf } from './managed.ts'
 
 export async function createCredential(c: AppContext): Promise<Response> {
   const input = await readNew(c, NewCredential)
@@ -34,46 +22,32 @@ export async function createCredential(c: AppContext): Promise<Response> {
   )
 }
 
-export function listCredentials(c: AppContext): Promise<Response> {
-  return answerPage(c, 'credentials', () => credentialsOf(c).list(c.get('manager')), {
-    keyOf: ({ created, secretId }) => [created, secretId],
-    show,
-  })
-}
+const credentials = routesOf({
+  list: 'credentials',
+  changes: CredentialChanges,
+  keyOf: ({ created, secretId }) => [created, secretId],
+  show,
+  all: (c) => credentialsOf(c).list(c.get('manager')),
+  find: (c) => credentialsOf(c).find(c.get('manager'), idOf(c)),
+  modify: (c, changes, guard) => credentialsOf(c).modify(c.get('manager'), idOf(c), changes, guard),
+})
 
-export async function getCredential(c: AppContext): Promise<Response> {
-  return answerDone(c, await find(c), (credential) => answerUnlessKnown(c, show(credential)))
-}
-
-export async function changeCredential(c: AppContext): Promise<Response> {
-  const input = await readChanges(c, CredentialChanges)
-  if (input.status === 'rejected') return refuse(c, input.rejection)
-  return changeIf(
-    c,
-    () => find(c),
-    (guard) => credentialsOf(c).modify(c.get('manager'), idOf(c), input.value, guard),
-    (credential) => answerWithTag(200, show(credential)),
-  )
-}
+export const { list: listCredentials, get: getCredential, change: changeCredential } = credentials
 
 export async function rotateSecret(c: AppContext): Promise<Response> {
   const input = await readOptional(c, Rotation)
   if (input.status === 'rejected') return refuse(c, input.rejection)
-  return changeIf(
+  return credentials.act(
     c,
-    () => find(c),
     (guard) => credentialsOf(c).rotate(c.get('manager'), idOf(c), input.value, guard),
     ({ credential, secrets }) => answerWithSecrets(200, credential, secrets),
   )
 }
 
 export function deleteCredential(c: AppContext): Promise<Response> {
-  return changeIf(
-    c,
-    () => find(c),
-    (guard) => credentialsOf(c).delete(c.get('manager'), idOf(c), guard),
-    answerNothing,
-  )
+  const remove = (guard: { ifRevision?: number }) =>
+    credentialsOf(c).delete(c.get('manager'), idOf(c), guard)
+  return credentials.act(c, remove, answerNothing)
 }
 
 export async function resealCredentials(c: AppContext): Promise<Response> {
@@ -92,10 +66,6 @@ function answerWithSecrets(
   const { secretId, ...rest } = shown
   const body = { secretId, secretKey, sessionToken, ...rest }
   return answer(status, body, { ...tagOf(shown), ...headers })
-}
-
-function find(c: AppContext): Promise<Done<ManagedCredential>> {
-  return credentialsOf(c).find(c.get('manager'), idOf(c))
 }
 
 function credentialsOf(c: AppContext): CredentialControl {

@@ -8,15 +8,7 @@ import { STATES } from '../registry/directory.ts'
 import { done } from '../registry/done.ts'
 import { NewTask, TaskChanges } from '../registry/forms.ts'
 import { rejected } from '../rejection.ts'
-import {
-  answerDone,
-  answerPage,
-  answerUnlessKnown,
-  answerWithTag,
-  changeIf,
-  readChanges,
-  readNew,
-} from './managed.ts'
+import { answerDone, answerWithTag, readNew, routesOf } from './managed.ts'
 
 export async function createDatahub(c: AppContext): Promise<Response> {
   const input = await readNew(c, NewTask)
@@ -27,59 +19,37 @@ export async function createDatahub(c: AppContext): Promise<Response> {
   )
 }
 
-export function listDatahubs(c: AppContext): Promise<Response> {
-  return answerPage(
-    c,
-    'datahubs',
-    async ({ name = '' }) => {
-      const all = await tasksOf(c).list(c.get('manager'))
-      return all.status === 'done' ? done(all.value.filter((t) => t.name.includes(name))) : all
-    },
-    { keyOf: (task) => [task.created, task.datahub], show, filters: ['name'] },
-  )
-}
+const datahubs = routesOf({
+  list: 'datahubs',
+  filters: ['name'],
+  changes: TaskChanges,
+  keyOf: (task) => [task.created, task.datahub],
+  show,
+  async all(c, { name = '' }) {
+    const all = await tasksOf(c).list(c.get('manager'))
+    return all.status === 'done' ? done(all.value.filter((t) => t.name.includes(name))) : all
+  },
+  find,
+  modify: (c, changes, guard) => tasksOf(c).modify(c.get('manager'), refOf(c), changes, guard),
+})
 
-export async function getDatahub(c: AppContext): Promise<Response> {
-  return answerDone(c, await find(c), (task) => answerUnlessKnown(c, show(task)))
-}
+export const { list: listDatahubs, get: getDatahub, change: changeDatahub } = datahubs
 
-export async function changeDatahub(c: AppContext): Promise<Response> {
-  const input = await readChanges(c, TaskChanges)
-  if (input.status === 'rejected') return refuse(c, input.rejection)
-  return act(c, 200, (tasks, ref, guard) => tasks.modify(c.get('manager'), ref, input.value, guard))
-}
+export const deleteDatahub = changesState('delete', 202)
+export const pauseDatahub = changesState('pause', 200)
+export const resumeDatahub = changesState('resume', 200)
+export const restartDatahub = changesState('restart', 200)
 
-export function deleteDatahub(c: AppContext): Promise<Response> {
-  return act(c, 202, (tasks, ref, guard) => tasks.delete(c.get('manager'), ref, guard))
-}
-
-export function pauseDatahub(c: AppContext): Promise<Response> {
-  return act(c, 200, (tasks, ref, guard) => tasks.pause(c.get('manager'), ref, guard))
-}
-
-export function resumeDatahub(c: AppContext): Promise<Response> {
-  return act(c, 200, (tasks, ref, guard) => tasks.resume(c.get('manager'), ref, guard))
-}
-
-export function restartDatahub(c: AppContext): Promise<Response> {
-  return act(c, 200, (tasks, ref, guard) => tasks.restart(c.get('manager'), ref, guard))
-}
-
-function act(
-  c: AppContext,
+function changesState(
+  change: 'delete' | 'pause' | 'resume' | 'restart',
   status: 200 | 202,
-  change: (
-    tasks: TaskControl,
-    ref: { datahub: string },
-    guard: { ifRevision?: number },
-  ) => Promise<Done<ManagedTask>>,
-): Promise<Response> {
-  return changeIf(
-    c,
-    () => find(c),
-    (guard) => change(tasksOf(c), refOf(c), guard),
-    (task) => answerWithTag(status, show(task)),
-  )
+): (c: AppContext) => Promise<Response> {
+  return (c) =>
+    datahubs.act(
+      c,
+      (guard) => tasksOf(c)[change](c.get('manager'), refOf(c), guard),
+      (task) => answerWithTag(status, show(task)),
+    )
 }
 
 async function find(c: AppContext): Promise<Done<ManagedTask>> {

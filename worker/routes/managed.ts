@@ -22,11 +22,6 @@ export function readNew<T>(c: AppContext, schema: z.ZodMiniType<T>): Promise<Par
   return readJsonAs(c.req.raw, MAX_CONTROL_BYTES, schema)
 }
 
-/** The body of a change: what is left out stays. */
-export function readChanges<T>(c: AppContext, schema: z.ZodMiniType<T>): Promise<Parsed<T>> {
-  return readJsonAs(c.req.raw, MAX_CONTROL_BYTES, schema, MERGE_PATCH)
-}
-
 /** No body at all stands for `{}`. */
 export async function readOptional<T>(c: AppContext, schema: z.ZodMiniType<T>): Promise<Parsed<T>> {
   // Clients that always name a type announce an empty body with it.
@@ -51,7 +46,7 @@ export function answerDone<T>(
 }
 
 /** A change under the condition `If-Match`. Only a list of tags needs to find out which one is the current one. */
-export async function changeIf<T>(
+async function changeIf<T>(
   c: AppContext,
   find: () => Promise<Done<Revised>>,
   change: (guard: { ifRevision?: number }) => Promise<Done<T>>,
@@ -92,7 +87,7 @@ export function tagOf(shown: Revised): { ETag: string } {
 }
 
 /** The answer to a GET of one thing; 304 when the client has it. */
-export function answerUnlessKnown(c: AppContext, shown: Revised): Response {
+function answerUnlessKnown(c: AppContext, shown: Revised): Response {
   const { ETag } = tagOf(shown)
   const known = isNotModified(c.req.header('If-None-Match') ?? null, ETag)
   if (known.status === 'rejected') return refuse(c, known.rejection)
@@ -100,26 +95,62 @@ export function answerUnlessKnown(c: AppContext, shown: Revised): Response {
   return new Response(null, { status: 304, headers: { ETag, 'Cache-Control': 'no-store' } })
 }
 
-/** The page that the address asks for, as `{"<list>": […], "cursor": "…"}`, or why there is none. @throws what `all` throws */
-export async function answerPage<T>(
-  c: AppContext,
-  list: string,
-  all: (filters: Readonly<Record<string, string | undefined>>) => Promise<Done<readonly T[]>>,
-  { keyOf, show, filters }: PageRules<T>,
-): Promise<Response> {
-  const query = parsePageQuery(new URL(c.req.url).searchParams, list, filters)
-  if (query.status === 'rejected') return refuse(c, query.rejection)
-  return answerDone(c, await all(query.value.filters), (found) => {
-    const { items, cursor } = pageOf(found, keyOf, query.value, list)
-    return sendPage(c, list, items.map(show), cursor)
-  })
+/** One kind of managed things: where they are, and what is shown of them. */
+export interface Kind<T extends Revised, C> {
+  /** Of the list in its answer. */
+  list: string
+  /** Names of the list's parameters besides `limit` and `cursor`. */
+  filters?: readonly string[]
+  /** The form of a change. */
+  changes: z.ZodMiniType<C>
+  keyOf: (thing: T) => SortKey
+  show: (thing: T) => Revised
+  all: (
+    c: AppContext,
+    filters: Readonly<Record<string, string | undefined>>,
+  ) => Promise<Done<readonly T[]>>
+  find: (c: AppContext) => Promise<Done<T>>
+  modify: (c: AppContext, changes: C, guard: { ifRevision?: number }) => Promise<Done<T>>
 }
 
-interface PageRules<T> {
-  keyOf: (item: T) => SortKey
-  show: (item: T) => unknown
-  /** Names of the parameters besides `limit` and `cursor`. */
-  filters?: readonly string[]
+/** What every kind has: a list, one thing, its change, and whatever else may be done under the condition `If-Match`. */
+export function routesOf<T extends Revised, C>(kind: Kind<T, C>) {
+  const { list, filters, changes, keyOf, show, all, find, modify } = kind
+
+  function act<U>(
+    c: AppContext,
+    change: (guard: { ifRevision?: number }) => Promise<Done<U>>,
+    send: (value: U) => Response,
+  ): Promise<Response> {
+    return changeIf(c, () => find(c), change, send)
+  }
+
+  return {
+    act,
+
+    async list(c: AppContext): Promise<Response> {
+      const query = parsePageQuery(new URL(c.req.url).searchParams, list, filters)
+      if (query.status === 'rejected') return refuse(c, query.rejection)
+      return answerDone(c, await all(c, query.value.filters), (found) => {
+        const { items, cursor } = pageOf(found, keyOf, query.value, list)
+        return sendPage(c, list, items.map(show), cursor)
+      })
+    },
+
+    async get(c: AppContext): Promise<Response> {
+      return answerDone(c, await find(c), (thing) => answerUnlessKnown(c, show(thing)))
+    },
+
+    async change(c: AppContext): Promise<Response> {
+      const input = await readJsonAs(c.req.raw, MAX_CONTROL_BYTES, changes, MERGE_PATCH)
+      if (input.status === 'rejected') return refuse(c, input.rejection)
+      return act(
+        c,
+        (guard) => modify(c, input.value, guard),
+        (thing) => answerWithTag(200, show(thing)),
+      )
+    },
+  }
 }
 
 /** `cursor`: where the list goes on; without it this is its end. */

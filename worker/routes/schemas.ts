@@ -1,17 +1,8 @@
 /** `/v1/schemas` and `/v1/schemas/{schemaId}`: what reports of the datahubs that are bound to one must look like. */
 import { refuse, type AppContext } from '../context.ts'
-import type { Done, ManagedSchema, SchemaControl } from '../registry/control-plane.ts'
+import type { ManagedSchema, SchemaControl } from '../registry/control-plane.ts'
 import { NewSchema, SchemaChanges } from '../registry/forms.ts'
-import {
-  answerDone,
-  answerNothing,
-  answerPage,
-  answerUnlessKnown,
-  answerWithTag,
-  changeIf,
-  readChanges,
-  readNew,
-} from './managed.ts'
+import { answerDone, answerNothing, answerWithTag, readNew, routesOf } from './managed.ts'
 
 export async function createSchema(c: AppContext): Promise<Response> {
   const input = await readNew(c, NewSchema)
@@ -22,39 +13,22 @@ export async function createSchema(c: AppContext): Promise<Response> {
   )
 }
 
-export function listSchemas(c: AppContext): Promise<Response> {
-  return answerPage(c, 'schemas', () => schemasOf(c).list(c.get('manager')), {
-    keyOf: ({ created, schemaId }) => [created, schemaId],
-    show,
-  })
-}
+const schemas = routesOf({
+  list: 'schemas',
+  changes: SchemaChanges,
+  keyOf: ({ created, schemaId }) => [created, schemaId],
+  show,
+  all: (c) => schemasOf(c).list(c.get('manager')),
+  find: (c) => schemasOf(c).find(c.get('manager'), idOf(c)),
+  modify: (c, changes, guard) => schemasOf(c).modify(c.get('manager'), idOf(c), changes, guard),
+})
 
-export async function getSchema(c: AppContext): Promise<Response> {
-  return answerDone(c, await find(c), (schema) => answerUnlessKnown(c, show(schema)))
-}
-
-export async function changeSchema(c: AppContext): Promise<Response> {
-  const input = await readChanges(c, SchemaChanges)
-  if (input.status === 'rejected') return refuse(c, input.rejection)
-  return changeIf(
-    c,
-    () => find(c),
-    (guard) => schemasOf(c).modify(c.get('manager'), idOf(c), input.value, guard),
-    (schema) => answerWithTag(200, show(schema)),
-  )
-}
+export const { list: listSchemas, get: getSchema, change: changeSchema } = schemas
 
 export function deleteSchema(c: AppContext): Promise<Response> {
-  return changeIf(
-    c,
-    () => find(c),
-    (guard) => schemasOf(c).delete(c.get('manager'), idOf(c), guard),
-    answerNothing,
-  )
-}
-
-function find(c: AppContext): Promise<Done<ManagedSchema>> {
-  return schemasOf(c).find(c.get('manager'), idOf(c))
+  const remove = (guard: { ifRevision?: number }) =>
+    schemasOf(c).delete(c.get('manager'), idOf(c), guard)
+  return schemas.act(c, remove, answerNothing)
 }
 
 function schemasOf(c: AppContext): SchemaControl {
